@@ -1,0 +1,1 @@
+"""Hot loops that know no voice and no session."""

@@ -1,0 +1,1 @@
+"""Audio in, audio out: everything that knows a voice but no session."""

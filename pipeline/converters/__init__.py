@@ -1,0 +1,13 @@
+"""The converters, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pipeline.converters.base import Converter
+from pipeline.converters.passthrough import PassThrough
+
+
+def available() -> dict[str, Callable[[int], Converter]]:
+    """Every converter that can run here: name -> factory taking the block in samples."""
+    return {"passthrough": lambda block: PassThrough(block=block)}

@@ -1,0 +1,41 @@
+"""A target voice: what a converter may know of the person it should sound like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+F0_QUANTILES = (0.05, 0.25, 0.50, 0.75, 0.95)
+EMBEDDING_SIZE = 256
+
+
+@dataclass(frozen=True)
+class Timbre:
+    """Average spectra of a voice, as `pipeline.timbre.measure` finds them.
+
+    All bands are those of `pipeline.timbre.BAND_CENTRES_HZ`; levels are natural-log power.
+    """
+
+    voiced: NDArray[np.float32]  # (pitch_bins, bands), mean log power of voiced sound by pitch
+    voiced_weight: NDArray[np.float32]  # (pitch_bins,) seconds that each row was measured on
+    unvoiced: NDArray[np.float32]  # (bands,) mean log power of consonants and breath
+    breath: NDArray[np.float32]  # (bands,) log of noise power / total power in voiced sound
+    bandwidth_hz: float  # above it the recording holds nothing, so nothing is known
+
+
+@dataclass(frozen=True)
+class Voice:
+    """One target voice, ready for any converter."""
+
+    voice_id: str
+    name: str
+    f0_hz: NDArray[np.float32]  # (5,) pitch in Hz at F0_QUANTILES of voiced time
+    timbre: Timbre
+    embedding: NDArray[np.float32]  # (256,) unit-length speaker embedding
+
+    @property
+    def median_f0_hz(self) -> float:
+        """Pitch in the middle of the voice's range, in Hz."""
+        return float(self.f0_hz[2])

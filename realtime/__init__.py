@@ -1,0 +1,1 @@
+"""Live sessions: protocol, session, engine and transports."""
