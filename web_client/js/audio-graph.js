@@ -1,0 +1,157 @@
+/**
+ * The audio context and what hangs on it: source -> worklet -> monitor volume -> output.
+ * @module
+ */
+
+import { SAMPLE_RATE } from './protocol.js';
+
+/** Samples per captured frame, by how often the callback comes. */
+const FRAME_AT_ZERO_HINT = 240;
+const FRAME = 480;
+
+/**
+ * @typedef {0 | 'interactive'} LatencyHint
+ * @typedef {AudioContext & { setSinkId?: (id: string) => Promise<void>,
+ *   playbackStats?: { underrunEvents?: number } }} ModernAudioContext
+ */
+
+/** One audio context with its worklet; a new one is made when the latency hint changes. */
+export class AudioGraph {
+  /**
+   * @param {ModernAudioContext} context
+   * @param {AudioWorkletNode} node
+   * @param {LatencyHint} hint
+   * @param {number} frame
+   */
+  constructor(context, node, hint, frame) {
+    this.context = context;
+    this.node = node;
+    this.hint = hint;
+    this.frame = frame;
+    this.monitor = new GainNode(context);
+    node.connect(this.monitor).connect(context.destination);
+    /** @type {AudioNode | null} */
+    this.source = null;
+    /** @type {(report: import('./worklet.js').Report) => void} */
+    this.onReport = () => {};
+    /** @type {((chunk: import('./worklet.js').TapChunk) => void) | null} */
+    this.onTap = null;
+    node.port.onmessage = (event) => {
+      if (event.data.type === 'report') this.onReport(event.data);
+      else if (event.data.type === 'tap') this.onTap?.(event.data);
+    };
+  }
+
+  /**
+   * @param {LatencyHint} hint
+   * @returns {Promise<AudioGraph>}
+   * @throws {DOMException} NotSupportedError when the rate is refused
+   */
+  static async make(hint) {
+    /** @type {ModernAudioContext} */
+    const context = new AudioContext({ sampleRate: SAMPLE_RATE, latencyHint: hint });
+    const frame = hint === 0 ? FRAME_AT_ZERO_HINT : FRAME;
+    const resumed = context.resume(); // asked for while the click still counts as the user's
+    await context.audioWorklet.addModule(new URL('./worklet.js', import.meta.url));
+    await resumed;
+    const node = new AudioWorkletNode(context, 'autovoice', {
+      numberOfInputs: 1,
+      numberOfOutputs: 1,
+      outputChannelCount: [1],
+      channelCount: 1,
+      channelCountMode: 'explicit',
+      processorOptions: { frame },
+    });
+    return new AudioGraph(context, node, hint, frame);
+  }
+
+  /**
+   * Give the worklet its line to the transport worker.
+   * @returns {MessagePort} the worker's end
+   */
+  transportPort() {
+    const channel = new MessageChannel();
+    this.node.port.postMessage({ type: 'transport', port: channel.port1 }, [channel.port1]);
+    return channel.port2;
+  }
+
+  /** @param {MediaStream} stream */
+  useStream(stream) {
+    this.use(new MediaStreamAudioSourceNode(this.context, { mediaStream: stream }));
+  }
+
+  /** @param {AudioBuffer} buffer played over and over */
+  useBuffer(buffer) {
+    const source = new AudioBufferSourceNode(this.context, { buffer, loop: true });
+    this.use(source);
+    source.start();
+  }
+
+  /** @param {AudioNode} source */
+  use(source) {
+    this.source?.disconnect();
+    this.source = source;
+    source.connect(this.node);
+  }
+
+  /** @param {number} volume 0..1 */
+  setVolume(volume) {
+    // Squared: equal steps of the slider sound about equally large.
+    this.monitor.gain.setTargetAtTime(volume * volume, this.context.currentTime, 0.02);
+  }
+
+  /** @param {string} deviceId empty for the system's default */
+  async setOutput(deviceId) {
+    await this.context.setSinkId?.(deviceId);
+  }
+
+  /** What the browser says that its output adds, in ms. */
+  get outputLatencyMs() {
+    return 1000 * (this.context.outputLatency || this.context.baseLatency || 0);
+  }
+
+  /** Times that the sound card ran dry, where the browser counts them. */
+  get deviceUnderruns() {
+    return this.context.playbackStats?.underrunEvents ?? null;
+  }
+
+  /**
+   * Hold the delay from capture to playout, or let it adapt (null).
+   * @param {number | null} samples
+   */
+  hold(samples) {
+    this.node.port.postMessage({ type: 'hold', samples });
+  }
+
+  /**
+   * Record what goes in and what comes out, in the worklet, at the same instants.
+   * @param {number} seconds
+   * @returns {Promise<{ sampleRate: number, input: Float32Array, output: Float32Array }>}
+   */
+  tap(seconds) {
+    const length = Math.round(seconds * SAMPLE_RATE);
+    const input = new Float32Array(length);
+    const output = new Float32Array(length);
+    let at = 0;
+    return new Promise((resolve) => {
+      this.onTap = (chunk) => {
+        const count = Math.min(chunk.input.length, length - at);
+        input.set(chunk.input.subarray(0, count), at);
+        output.set(chunk.output.subarray(0, count), at);
+        at += count;
+        if (at < length) return;
+        this.node.port.postMessage({ type: 'tap', on: false });
+        this.onTap = null;
+        resolve({ sampleRate: SAMPLE_RATE, input, output });
+      };
+      this.node.port.postMessage({ type: 'tap', on: true });
+    });
+  }
+
+  async close() {
+    this.node.port.postMessage({ type: 'close' });
+    this.source?.disconnect();
+    this.node.disconnect();
+    await this.context.close();
+  }
+}

@@ -1,0 +1,241 @@
+/**
+ * The page: binds the session to what is seen.
+ * @module
+ */
+
+import { ControlsView } from './controls-view.js';
+import { DelayView } from './delay-view.js';
+import { DevicesView } from './devices-view.js';
+import { byId, setText } from './dom.js';
+import { Meter } from './meters.js';
+import { noteName } from './notes.js';
+import { PitchView } from './pitch-view.js';
+import { Recorder } from './recorder.js';
+import { Session } from './session.js';
+import { snapshotOf } from './snapshot.js';
+import { recall, remember } from './store.js';
+import { VoicesView } from './voices-view.js';
+import { failure } from './words.js';
+
+const FIGURES_EVERY_MS = 250;
+
+/** @type {Record<import('./session.js').SessionState, string>} */
+const STATES = {
+  idle: 'Ready',
+  opening: 'Opening the sound…',
+  connecting: 'Connecting…',
+  greeting: 'Connecting…',
+  live: 'Live',
+  waiting: 'Reconnecting…',
+  stopped: 'Stopped',
+};
+
+// For measurements and integrators (docs/page.md): ?converter=passthrough and ?latency=interactive.
+const query = new URLSearchParams(location.search);
+const memory = recall();
+const save = () => remember(memory);
+
+const status = byId('status', HTMLElement);
+const startButton = byId('start', HTMLButtonElement);
+const phraseButton = byId('phrase', HTMLButtonElement);
+const retryButton = byId('retry', HTMLButtonElement);
+const failureBox = byId('failure', HTMLElement);
+const notice = byId('notice', HTMLElement);
+const volume = byId('volume', HTMLInputElement);
+
+const meters = { input: new Meter(byId('meter-in', HTMLElement)), output: new Meter(byId('meter-out', HTMLElement)) };
+const pitchView = new PitchView(byId('pitch-line', HTMLCanvasElement));
+const delayView = new DelayView();
+
+const session = new Session(
+  {
+    onState: showState,
+    onNotice: (words) => setText(notice, words),
+    onReport: (report) => {
+      meters.input.show(report.input);
+      meters.output.show(report.output);
+      pitchView.advance(report.captured);
+    },
+    onPitch: (pitch) => {
+      pitchView.add(pitch);
+      showNotes();
+    },
+    onTake: (take) => recorder.add(take, voices.current?.name ?? ''),
+    onRecording: (seconds) => recorder.tick(seconds),
+  },
+  {
+    userId: memory.userId,
+    converter: query.get('converter') ?? 'classic',
+    hint: query.get('latency') === 'interactive' ? 'interactive' : 0,
+  },
+);
+Object.assign(session.controls, memory.controls);
+session.microphoneId = memory.microphone;
+session.outputId = memory.output;
+
+const recorder = new Recorder((on) => session.record(on));
+
+new ControlsView(session.controls, (change) => {
+  session.setControls(change);
+  memory.controls = { ...session.controls };
+  save();
+});
+
+const voices = new VoicesView(
+  memory.userId,
+  memory.voice,
+  (id) => {
+    session.setVoice(id);
+    memory.voice = id;
+    save();
+    setText(byId('heard-name', HTMLElement), `You hear ${voices.current?.name ?? ''}`);
+    enable();
+  },
+  (reached) => {
+    if (!reached) showFailure(failure('no_voices'), false);
+    else if (session.failure === null) showFailure(null, false);
+    if (!session.running) setText(status, reached ? STATES[session.state] : 'The server does not answer');
+  },
+);
+
+const devices = new DevicesView(
+  memory,
+  (id) => {
+    save();
+    void session.setMicrophone(id).then(() => devices.show(session.microphone));
+  },
+  (id) => {
+    save();
+    void session.setOutput(id);
+  },
+);
+
+startButton.addEventListener('click', () => toggle('microphone'));
+phraseButton.addEventListener('click', () => toggle('phrase'));
+retryButton.addEventListener('click', () => session.retry());
+
+volume.addEventListener('input', () => setVolume(Number(volume.value) / 100));
+
+/** @param {number} share 0..1 */
+function setVolume(share) {
+  session.setVolume(share);
+  memory.volume = share;
+  volume.style.setProperty('--filled', `${share * 100}%`);
+  save();
+}
+
+/** @param {'microphone' | 'phrase'} source */
+async function toggle(source) {
+  if (session.running) {
+    session.stop();
+    return;
+  }
+  setText(notice, '');
+  await session.start(source);
+  devices.show(session.microphone);
+  await devices.load();
+}
+
+function enable() {
+  const possible = voices.current !== null || session.running;
+  startButton.disabled = !possible;
+  phraseButton.disabled = !possible || session.running;
+  recorder.enable(session.running && session.state !== 'opening');
+}
+
+/**
+ * @param {import('./session.js').SessionState} state
+ * @param {import('./words.js').Failure | null} why
+ * @param {number} retryMs
+ */
+function showState(state, why, retryMs) {
+  document.body.dataset.state = state;
+  const seconds = Math.max(1, Math.round(retryMs / 1000));
+  setText(status, state === 'waiting' ? `Trying again in ${seconds} s` : STATES[state]);
+  setText(startButton, session.running ? 'Stop' : 'Start');
+  showFailure(why, state === 'waiting');
+  enable();
+  if (state === 'live') pitchView.start();
+  if (!session.running) {
+    pitchView.stop();
+    meters.input.clear();
+    meters.output.clear();
+    for (const id of ['note-sung', 'note-heard']) setText(byId(id, HTMLElement), '–');
+    for (const id of ['cents-sung', 'cents-heard']) setText(byId(id, HTMLElement), '');
+  }
+  delayView.show(snapshotOf(session));
+}
+
+/**
+ * @param {import('./words.js').Failure | null} why
+ * @param {boolean} canRetry
+ */
+function showFailure(why, canRetry) {
+  failureBox.hidden = why === null;
+  retryButton.hidden = !canRetry;
+  failureBox.dataset.code = why?.code ?? '';
+  setText(byId('failure-title', HTMLElement), why?.title ?? '');
+  setText(byId('failure-advice', HTMLElement), why?.advice ?? '');
+}
+
+function showNotes() {
+  const { sung, heard } = pitchView.latest;
+  showNote('sung', sung);
+  showNote('heard', heard);
+}
+
+/**
+ * @param {'sung' | 'heard'} who
+ * @param {number} midi NaN when unvoiced
+ */
+function showNote(who, midi) {
+  const voiced = !Number.isNaN(midi);
+  const cents = Math.round((midi - Math.round(midi)) * 100);
+  setText(byId(`note-${who}`, HTMLElement), voiced ? noteName(midi) : '–');
+  setText(byId(`cents-${who}`, HTMLElement), voiced ? `${cents < 0 ? '−' : '+'}${Math.abs(cents)} ct` : '');
+}
+
+const holdAdapt = byId('hold-adapt', HTMLInputElement);
+const holdConstant = byId('hold-constant', HTMLInputElement);
+const holdMs = byId('hold-ms', HTMLInputElement);
+
+function hold() {
+  const ms = Math.min(1000, Math.max(10, Number(holdMs.value) || 120));
+  memory.holdMs = holdConstant.checked ? ms : null;
+  session.hold(memory.holdMs);
+  save();
+}
+byId('hold-form', HTMLFormElement).addEventListener('submit', (event) => event.preventDefault());
+holdAdapt.addEventListener('change', hold);
+holdConstant.addEventListener('change', hold);
+holdMs.addEventListener('change', () => {
+  holdConstant.checked = true;
+  hold();
+});
+if (memory.holdMs !== null) {
+  holdMs.value = String(memory.holdMs);
+  holdConstant.checked = true;
+}
+session.holdMs = memory.holdMs;
+
+volume.value = String(Math.round(memory.volume * 100));
+setVolume(memory.volume);
+setInterval(() => {
+  if (session.running) delayView.show(snapshotOf(session));
+}, FIGURES_EVERY_MS);
+addEventListener('pagehide', () => session.running && session.stop());
+
+/**
+ * What integrators and tests may read.
+ * @type {{ snapshot: () => import('./snapshot.js').Snapshot, tap: Session['tap'] }}
+ */
+const open = Object.freeze({
+  snapshot: () => snapshotOf(session),
+  tap: (/** @type {number} */ seconds) => session.tap(seconds),
+});
+Object.defineProperty(globalThis, 'autovoice', { value: open });
+
+setText(status, isSecureContext ? 'Loading…' : 'Microphone not available here');
+if (!isSecureContext) showFailure(failure('insecure'), false);
+void voices.load();
+void devices.load();

@@ -1,0 +1,77 @@
+/**
+ * Everything that is known about a session, as plain figures: what the page shows, and what
+ * `window.autovoice.snapshot()` returns (docs/page.md).
+ * @module
+ */
+
+import { SAMPLE_RATE } from './protocol.js';
+
+/** @param {number | undefined} samples */
+const ms = (samples) => ((samples ?? 0) * 1000) / SAMPLE_RATE;
+
+/** @typedef {ReturnType<typeof snapshotOf>} Snapshot */
+
+/** @param {import('./session.js').Session} session */
+export function snapshotOf(session) {
+  const { report, started, stats, hello, counts, graph } = session;
+  const microphoneMs = session.microphone?.latencyMs ?? 0;
+  const outside = microphoneMs + session.outputLatencyMs;
+  return {
+    state: session.state,
+    failure: session.failure?.code ?? null,
+    source: session.source,
+    session: started?.session ?? null,
+    server: hello?.server ?? null,
+    sessions: stats?.sessions ?? hello?.sessions ?? null,
+    capacity: hello?.capacity ?? null,
+    voice: session.voice,
+    converter: started?.converter ?? session.options.converter,
+    controls: { ...session.controls },
+    audio: {
+      sample_rate: graph?.context.sampleRate ?? null,
+      latency_hint: graph?.hint ?? session.options.hint,
+      frame: graph?.frame ?? null,
+      block: started?.block ?? null,
+      microphone: session.microphone,
+    },
+    delay: {
+      mode: session.holdMs === null ? 'adaptive' : 'constant',
+      loop_samples: report?.delay ?? 0,
+      loop_ms: ms(report?.delay),
+      mouth_to_ear_ms: ms(report?.delay) + outside,
+      needed_ms: ms(report?.needed),
+      shortest_constant_ms: ms(report?.needed) + outside,
+      parts_ms: {
+        microphone: microphoneMs,
+        capture: ms(report?.parts.capture),
+        network: ms(report?.parts.network),
+        server: ms(report?.parts.server),
+        algorithm: ms(report?.parts.algorithm),
+        buffer: ms(report?.parts.buffer),
+        output: session.outputLatencyMs,
+      },
+      server_added_p50_ms: stats?.added_p50_ms ?? null,
+      server_added_p99_ms: stats?.added_p99_ms ?? null,
+      round_trip_ms: counts.roundTripMs,
+    },
+    counters: {
+      underruns: report?.underruns ?? 0,
+      missing_samples: report?.missing ?? 0,
+      late_frames: report?.late ?? 0,
+      device_underruns: graph?.deviceUnderruns ?? null,
+      clipped_samples: report?.clipped ?? 0,
+      frames_sent: counts.sent,
+      frames_received: counts.received,
+      frames_skipped: counts.skipped,
+      server_dropped: { ...(stats?.dropped ?? {}) },
+      server_gap_samples: stats?.gaps ?? 0,
+      reconnections: counts.reconnections,
+    },
+    levels: {
+      input_peak: report?.input.peak ?? 0,
+      input_rms: report?.input.rms ?? 0,
+      output_peak: report?.output.peak ?? 0,
+      output_rms: report?.output.rms ?? 0,
+    },
+  };
+}

@@ -1,0 +1,44 @@
+/**
+ * What the page remembers between visits: the chosen voice, devices and controls, and who "you" are.
+ * @module
+ */
+
+const KEY = 'autovoice';
+
+/**
+ * @typedef {object} Remembered
+ * @property {string} userId owner of the voices made here
+ * @property {string} voice
+ * @property {string} microphone
+ * @property {string} output
+ * @property {number} volume
+ * @property {number | null} holdMs
+ * @property {Partial<import('./protocol.js').Controls>} controls
+ */
+
+/** @returns {Remembered} */
+function fresh() {
+  const random = crypto.getRandomValues(new Uint8Array(8));
+  const userId = `web-${Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+  return { userId, voice: '', microphone: '', output: '', volume: 1, holdMs: null, controls: {} };
+}
+
+/** @returns {Remembered} what was remembered, completed with defaults */
+export function recall() {
+  const defaults = fresh();
+  try {
+    const kept = JSON.parse(localStorage.getItem(KEY) ?? '{}');
+    return { ...defaults, ...(kept && typeof kept === 'object' ? kept : {}) };
+  } catch {
+    return defaults; // storage is blocked or holds something else: start afresh
+  }
+}
+
+/** @param {Remembered} remembered */
+export function remember(remembered) {
+  try {
+    localStorage.setItem(KEY, JSON.stringify(remembered));
+  } catch {
+    // Storage is blocked or full: the page works without a memory.
+  }
+}

@@ -1,0 +1,236 @@
+/**
+ * The dedicated worker that owns the socket. Audio comes from and goes to the worklet through a port of its
+ * own, so that nothing on the main thread can delay it; the page only hears what it shows.
+ *
+ * Three counts of samples meet here: the worklet's (since it was made), this worker's timeline (which goes on
+ * when the audio context is replaced), and the session's (from 0 at its start).
+ * @module
+ */
+
+import { Connection } from './connection.js';
+import { SAMPLE_RATE } from './protocol.js';
+import { Take } from './take.js';
+
+const STATS_EVERY_MS = 1000;
+const TAKE_TAIL_MS = 1500; // how long a closed take waits for what is still on its way
+
+/**
+ * @typedef {import('./protocol.js').ServerMessage} ServerMessage
+ * @typedef {import('./connection.js').ConnectionState} ConnectionState
+ * @typedef {{ type: 'open', url: string, start: Record<string, unknown>, port: MessagePort }
+ *   | { type: 'attach', port: MessagePort }
+ *   | { type: 'controls', controls: Record<string, unknown> }
+ *   | { type: 'figures', underruns: number, late: number, playout_delay: number }
+ *   | { type: 'record', on: boolean }
+ *   | { type: 'retry' }
+ *   | { type: 'close' }} ToWorker
+ * @typedef {{ type: 'state', state: ConnectionState }
+ *   | { type: 'message', message: ServerMessage }
+ *   | { type: 'counts', sent: number, received: number, skipped: number, roundTripMs: number | null,
+ *       reconnections: number }
+ *   | { type: 'take', dry: Int16Array<ArrayBuffer>, wet: Int16Array<ArrayBuffer>, missing: number,
+ *       sampleRate: number }
+ *   | { type: 'recording', seconds: number }} FromWorker
+ */
+
+const scope = /** @type {{ onmessage: ((event: MessageEvent<ToWorker>) => void) | null,
+  postMessage(message: FromWorker, transfer?: Transferable[]): void, close(): void }} */ (
+  /** @type {unknown} */ (self)
+);
+
+/** Everything of one stay on the page, from Start to Stop. */
+class Transport {
+  /**
+   * @param {string} url
+   * @param {Record<string, unknown>} start
+   * @param {MessagePort} port
+   */
+  constructor(url, start, port) {
+    this.start = start;
+    this.base = 0; // worklet count + base = timeline
+    this.end = 0; // timeline of the next captured sample
+    /** @type {number | null} Timeline of the session's sample 0. */
+    this.origin = null;
+    this.sequence = 0;
+    this.sent = 0;
+    this.received = 0;
+    this.sessions = 0;
+    /** @type {number | null} */
+    this.roundTripMs = null;
+    this.figures = { underruns: 0, late: 0, playout_delay: 0 };
+    /** @type {Take | null} */
+    this.take = null;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.takeTimer = undefined;
+    /** @type {{ block: number, algorithm: number } | null} */
+    this.path = null;
+    this.port = port;
+    this.attach(port);
+    this.connection = new Connection(url, {
+      request: () => this.start,
+      onState: (state) => this.stateChanged(state),
+      onMessage: (message) => this.incoming(message),
+    });
+    this.clock = setInterval(() => this.tick(), STATS_EVERY_MS);
+  }
+
+  /**
+   * Take the place of the worklet that was there before; the timeline goes on.
+   * @param {MessagePort} port
+   */
+  attach(port) {
+    if (this.port !== port) this.port.close();
+    this.port = port;
+    this.base = this.end;
+    port.onmessage = (event) => this.captured(event.data.position, event.data.pcm);
+    if (this.path) port.postMessage({ type: 'live', ...this.path });
+  }
+
+  /**
+   * The worklet captured a frame.
+   * @param {number} count its first sample, as the worklet counts
+   * @param {Int16Array<ArrayBuffer>} pcm
+   */
+  captured(count, pcm) {
+    const position = count + this.base;
+    this.end = position + pcm.length;
+    this.take?.sung(position, pcm);
+    if (this.take?.full) this.record(false);
+    if (!this.connection.live) return;
+    if (this.origin === null) this.origin = position;
+    const bytes = new Uint8Array(pcm.buffer, pcm.byteOffset, pcm.byteLength);
+    const seq = this.sequence;
+    if (this.connection.sendAudio({ type: 'audio', seq, position: position - this.origin, pcm: bytes })) {
+      this.sequence++;
+      this.sent++;
+    }
+  }
+
+  /** @param {ServerMessage} message */
+  incoming(message) {
+    switch (message.type) {
+      case 'audio': {
+        if (this.origin === null) return;
+        this.received++;
+        const position = message.position + this.origin;
+        const pcm = new Int16Array(message.pcm.slice().buffer);
+        this.take?.heard(position, pcm);
+        if (this.take?.complete) this.finishTake();
+        const held = (message.held_us * SAMPLE_RATE) / 1e6;
+        this.port.postMessage({ type: 'frame', position: position - this.base, pcm, held }, [pcm.buffer]);
+        return;
+      }
+      case 'pitch':
+        if (this.origin === null) return;
+        scope.postMessage({
+          type: 'message',
+          message: { ...message, position: message.position + this.origin - this.base },
+        });
+        return;
+      case 'start':
+        this.origin = null;
+        this.sequence = 0;
+        this.sessions++;
+        this.path = { block: message.block, algorithm: message.delay };
+        this.port.postMessage({ type: 'live', ...this.path });
+        break;
+      case 'stats':
+        if (typeof message.t === 'number') this.roundTripMs = performance.now() - message.t;
+        break;
+    }
+    scope.postMessage({ type: 'message', message });
+  }
+
+  /** @param {ConnectionState} state */
+  stateChanged(state) {
+    if (state.state !== 'live') {
+      this.path = null;
+      this.port.postMessage({ type: 'rest' });
+    }
+    if (state.state === 'stopped' && this.take) this.finishTake();
+    scope.postMessage({ type: 'state', state });
+  }
+
+  tick() {
+    if (this.connection.live) this.connection.send({ type: 'stats', t: performance.now(), ...this.figures });
+    const reconnections = Math.max(0, this.sessions - 1);
+    const { sent, received, roundTripMs } = this;
+    const { skipped } = this.connection;
+    scope.postMessage({ type: 'counts', sent, received, skipped, roundTripMs, reconnections });
+    if (this.take) scope.postMessage({ type: 'recording', seconds: this.take.captured / SAMPLE_RATE });
+  }
+
+  /** @param {boolean} on */
+  record(on) {
+    if (on && !this.take) this.take = new Take(this.end);
+    else if (!on && this.take && this.take.end === null) {
+      this.take.close();
+      if (this.connection.live) this.takeTimer = setTimeout(() => this.finishTake(), TAKE_TAIL_MS);
+      else this.finishTake();
+    }
+  }
+
+  finishTake() {
+    clearTimeout(this.takeTimer);
+    const take = this.take;
+    this.take = null;
+    if (!take) return;
+    const { dry, wet } = take.read();
+    const missing = Math.max(0, dry.length - take.rendered);
+    const message = /** @type {const} */ ({ type: 'take', dry, wet, missing, sampleRate: SAMPLE_RATE });
+    scope.postMessage(message, [dry.buffer, wet.buffer]);
+  }
+
+  close() {
+    clearInterval(this.clock);
+    this.connection.close();
+    this.port.close();
+  }
+}
+
+/** @type {Transport | null} */
+let transport = null;
+
+scope.onmessage = (/** @type {MessageEvent<ToWorker>} */ { data }) => {
+  switch (data.type) {
+    case 'open':
+      transport?.close();
+      transport = new Transport(data.url, data.start, data.port);
+      transport.connection.open();
+      break;
+    case 'attach':
+      transport?.attach(data.port);
+      break;
+    case 'controls':
+      if (!transport) break;
+      transport.start = {
+        ...transport.start,
+        ...('voice' in data.controls ? { voice: data.controls.voice } : {}),
+        controls: { .../** @type {object} */ (transport.start.controls), ...withoutVoice(data.controls) },
+      };
+      if (transport.connection.live) transport.connection.send({ type: 'controls', ...data.controls });
+      break;
+    case 'figures':
+      if (transport) {
+        const { underruns, late, playout_delay } = data;
+        transport.figures = { underruns, late, playout_delay };
+      }
+      break;
+    case 'record':
+      transport?.record(data.on);
+      break;
+    case 'retry':
+      transport?.connection.retry();
+      break;
+    case 'close':
+      transport?.close();
+      transport = null;
+      break;
+  }
+};
+
+/** @param {Record<string, unknown>} controls */
+function withoutVoice(controls) {
+  const { voice: _, ...rest } = controls;
+  return rest;
+}

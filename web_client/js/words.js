@@ -1,0 +1,70 @@
+/**
+ * What went wrong and what to do about it, in words for the person singing.
+ * @module
+ */
+
+/**
+ * @typedef {{ code: string, title: string, advice: string }} Failure
+ */
+
+/** @type {Record<string, [string, string]>} */
+const WORDS = {
+  insecure: [
+    'The browser keeps the microphone shut on this address',
+    'Browsers give the microphone only to https:// pages and to localhost. Open this page as ' +
+      'http://localhost, or start the server with --tls and use https://.',
+  ],
+  unsupported: [
+    'This browser cannot do live audio',
+    'AutoVoice needs AudioWorklet and module workers: a current Chrome, Edge, Firefox or Safari has them.',
+  ],
+  page_error: ['Something broke in this page', 'Reload it. If it happens again, the browser’s console says where.'],
+  NotAllowedError: [
+    'The microphone was not allowed',
+    'Allow it for this page (the icon beside the address, or the browser’s site settings), then press Start again. ' +
+      'No microphone? Try the phrase.',
+  ],
+  NotFoundError: [
+    'No microphone found',
+    'Plug one in or switch it on, then press Start again. Until then, try the phrase.',
+  ],
+  NotReadableError: [
+    'The microphone is busy',
+    'Another program holds it, or the system blocks it. Close that program and press Start again.',
+  ],
+  unplugged: ['The microphone went away', 'It was unplugged or switched off. Plug it in or pick another, then press Start.'],
+  sample_rate: [
+    'The sound card would not run at 48 kHz',
+    'Set its sample rate to 48 kHz in the system’s sound settings, then press Start again.',
+  ],
+  no_voices: ['The list of voices did not load', 'Is the server running? It is asked again every few seconds.'],
+  server_full: ['The server is full', 'Every place is taken. You are let in as soon as one is free.'],
+  connection_lost: ['The connection is lost', 'Reconnecting by itself; your settings stay as they are.'],
+  voice_not_found: ['That voice is no longer there', 'Pick another voice and press Start.'],
+  unsupported_version: ['This page is older than the server', 'Reload the page to get the matching version.'],
+  too_fast: ['The server got sound faster than it is sung', 'The sound card’s clock is off. Reconnecting by itself.'],
+  shutting_down: ['The server is restarting', 'Reconnecting by itself as soon as it is back.'],
+  timeout: ['The server did not answer in time', 'Trying again by itself.'],
+  internal_error: ['Something broke on the server', 'Trying again by itself. If it stays, its log says what happened.'],
+};
+
+/**
+ * @param {string} code a protocol error code, a DOMException name, or one of this page's own
+ * @param {string} [message] what is known beyond the code, used where there are no better words
+ * @param {string[]} [suggestions]
+ * @returns {Failure}
+ */
+export function failure(code, message = '', suggestions = []) {
+  const words = WORDS[code];
+  if (words) return { code, title: words[0], advice: words[1] };
+  return { code, title: message || 'Something went wrong', advice: suggestions.join(' ') || `(${code})` };
+}
+
+/**
+ * @param {unknown} error anything thrown while audio is set up
+ * @returns {Failure}
+ */
+export function failureOf(error) {
+  if (error instanceof DOMException) return failure(error.name, error.message);
+  return failure('unknown', error instanceof Error ? error.message : String(error));
+}

@@ -1,0 +1,229 @@
+/**
+ * The audio thread: captures frames addressed by position, and plays what comes back for them.
+ * @module
+ */
+
+import { DelayController } from './delay.js';
+import { Player } from './player.js';
+
+const REPORT_EVERY_S = 0.05;
+const SILENCE = 0.001; // -60 dBFS
+const SMOOTHING = 1 / 32; // of the shown parts of the delay, per frame
+
+/**
+ * @typedef {{ type: 'live', block: number, algorithm: number } | { type: 'rest' }
+ *   | { type: 'frame', position: number, pcm: Int16Array, held: number }} FromTransport
+ * @typedef {{ type: 'transport', port: MessagePort } | { type: 'hold', samples: number | null }
+ *   | { type: 'tap', on: boolean } | { type: 'close' }} ToWorklet
+ * @typedef {object} Report
+ * @property {'report'} type
+ * @property {number} captured samples since the worklet was made
+ * @property {number} delay samples from capture to playout
+ * @property {number} needed the smallest delay that would have lost less than one frame in a thousand
+ * @property {number} floor what no network can undercut: the captured block and the algorithm
+ * @property {{ capture: number, network: number, server: number, algorithm: number, buffer: number }} parts
+ *   of `delay`, samples
+ * @property {number} underruns
+ * @property {number} missing samples
+ * @property {number} late frames
+ * @property {number} frames
+ * @property {number} clipped captured samples at full scale
+ * @property {{ peak: number, rms: number }} input linear
+ * @property {{ peak: number, rms: number }} output linear
+ * @typedef {{ type: 'tap', position: number, input: Float32Array, output: Float32Array }} TapChunk
+ */
+
+/** Peak and RMS of what passed since they were last read. */
+class Level {
+  constructor() {
+    this.peak = 0;
+    this.energy = 0;
+    this.count = 0;
+  }
+
+  /** @param {number} sample */
+  add(sample) {
+    const size = Math.abs(sample);
+    if (size > this.peak) this.peak = size;
+    this.energy += sample * sample;
+    this.count++;
+  }
+
+  read() {
+    const level = { peak: this.peak, rms: Math.sqrt(this.energy / Math.max(1, this.count)) };
+    this.peak = this.energy = this.count = 0;
+    return level;
+  }
+}
+
+class VoiceProcessor extends AudioWorkletProcessor {
+  /** @param {{ processorOptions: { frame: number } }} options */
+  constructor(options) {
+    super();
+    this.frame = options.processorOptions.frame;
+    this.player = new Player();
+    this.delay = new DelayController(sampleRate);
+    this.captured = 0; // the position of the next captured sample
+    this.filling = new Int16Array(this.frame);
+    this.filled = 0;
+    this.reportEvery = Math.round(REPORT_EVERY_S * sampleRate);
+    this.sinceReport = 0;
+    this.clipped = 0;
+    this.input = new Level();
+    this.output = new Level();
+    this.framesCaptured = 0;
+    this.path = { block: this.frame, algorithm: 0 };
+    this.need = 0; // smoothed
+    this.held = 0; // smoothed
+    this.frames = 0;
+    this.live = false;
+    /** @type {MessagePort | null} */
+    this.transport = null;
+    /** @type {TapChunk | null} */
+    this.tap = null;
+    this.tapped = 0;
+    this.open = true;
+    this.port.onmessage = (event) => this.told(event.data);
+  }
+
+  /** @param {ToWorklet} message */
+  told(message) {
+    switch (message.type) {
+      case 'transport':
+        this.transport = message.port;
+        this.transport.onmessage = (event) => this.received(event.data);
+        break;
+      case 'hold':
+        this.delay.hold(message.samples);
+        break;
+      case 'tap':
+        this.tap = message.on ? this.newTap() : null;
+        break;
+      case 'close':
+        this.open = false;
+        this.transport?.close();
+        break;
+    }
+  }
+
+  /** @param {FromTransport} message */
+  received(message) {
+    switch (message.type) {
+      case 'live':
+        this.path = { block: Math.max(this.frame, message.block), algorithm: message.algorithm };
+        this.delay.begin(this.path.block, this.path.algorithm);
+        this.frames = 0;
+        this.live = true;
+        break;
+      case 'rest':
+        this.live = false;
+        this.player.rest();
+        break;
+      case 'frame': {
+        const need = this.captured - message.position;
+        const weight = Math.max(SMOOTHING, 1 / ++this.frames);
+        this.need += weight * (need - this.need);
+        this.held += weight * (message.held - this.held);
+        this.delay.observe(need);
+        this.player.write(message.position, message.pcm);
+        break;
+      }
+    }
+  }
+
+  /**
+   * @param {Float32Array[][]} inputs
+   * @param {Float32Array[][]} outputs
+   */
+  process(inputs, outputs) {
+    const out = outputs[0][0];
+    const heard = inputs[0]?.[0]; // nothing while no source is connected
+    this.player.render(out, this.captured, this.delay.delay);
+    for (let i = 0; i < out.length; i++) {
+      const sample = heard ? heard[i] : 0;
+      this.capture(sample);
+      this.input.add(sample);
+      this.output.add(out[i]);
+    }
+    for (let c = 1; c < outputs[0].length; c++) outputs[0][c].set(out);
+    if (this.tap) this.tapBlock(this.tap, heard, out);
+    this.captured += out.length;
+    this.sinceReport += out.length;
+    if (this.sinceReport >= this.reportEvery) this.report();
+    return this.open;
+  }
+
+  /** @param {number} sample */
+  capture(sample) {
+    const scaled = Math.round(sample * 32768);
+    if (scaled > 32767 || scaled < -32768) this.clipped++;
+    this.filling[this.filled++] = Math.max(-32768, Math.min(32767, scaled));
+    if (this.filled === this.frame) {
+      const pcm = this.filling;
+      this.filling = new Int16Array(this.frame);
+      this.filled = 0;
+      const position = this.framesCaptured * this.frame;
+      this.framesCaptured++;
+      this.transport?.postMessage({ position, pcm }, [pcm.buffer]);
+    }
+  }
+
+  report() {
+    const { delay, player, path } = this;
+    const output = this.output.read();
+    delay.pass(this.sinceReport, output.peak < SILENCE);
+    this.sinceReport = 0;
+    const network = Math.max(0, this.need - path.block - path.algorithm - this.held);
+    const known = this.live && this.frames > 0;
+    /** @type {Report} */
+    const report = {
+      type: 'report',
+      captured: this.captured,
+      delay: delay.delay,
+      needed: delay.needed,
+      floor: delay.floor,
+      parts: {
+        capture: path.block,
+        network: known ? network : 0,
+        server: known ? this.held : 0,
+        algorithm: path.algorithm,
+        buffer: delay.delay - path.block - path.algorithm - (known ? network + this.held : 0),
+      },
+      underruns: player.underruns,
+      missing: player.missing,
+      late: delay.late,
+      frames: this.frames,
+      clipped: this.clipped,
+      input: this.input.read(),
+      output,
+    };
+    this.port.postMessage(report);
+  }
+
+  /** @returns {TapChunk} */
+  newTap() {
+    this.tapped = 0;
+    const size = this.reportEvery;
+    return { type: 'tap', position: this.captured, input: new Float32Array(size), output: new Float32Array(size) };
+  }
+
+  /**
+   * Copy what goes in and what comes out at the same instants, for measurements.
+   * @param {TapChunk} tap
+   * @param {Float32Array | undefined} heard
+   * @param {Float32Array} out
+   */
+  tapBlock(tap, heard, out) {
+    for (let i = 0; i < out.length; i++) {
+      tap.input[this.tapped] = heard ? heard[i] : 0;
+      tap.output[this.tapped] = out[i];
+      if (++this.tapped === tap.input.length) {
+        this.port.postMessage(tap, [tap.input.buffer, tap.output.buffer]);
+        tap = this.tap = this.newTap();
+        tap.position += i + 1;
+      }
+    }
+  }
+}
+
+registerProcessor('autovoice', VoiceProcessor);
