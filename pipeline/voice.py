@@ -13,15 +13,18 @@ EMBEDDING_SIZE = 256
 
 @dataclass(frozen=True)
 class Timbre:
-    """Average spectra of a voice, as `pipeline.timbre.measure` finds them.
+    """Average spectra of a voice, as `pipeline.enrolment.measure_timbre` finds them.
 
-    All bands are those of `pipeline.timbre.BAND_CENTRES_HZ`; levels are natural-log power.
+    All bands are those of `pipeline.timbre.BAND_CENTRES_HZ`; levels are
+    natural-log power; pitch bins are half octaves from 40 Hz.
     """
 
-    voiced: NDArray[np.float32]  # (pitch_bins, bands), mean log power of voiced sound by pitch
-    voiced_weight: NDArray[np.float32]  # (pitch_bins,) seconds that each row was measured on
     unvoiced: NDArray[np.float32]  # (bands,) mean log power of consonants and breath
+    voiced: NDArray[np.float32]  # (bands,) mean log power of voiced sound
+    classes: NDArray[np.float32]  # (classes, bands) deviation from `voiced` in each class of sound
     breath: NDArray[np.float32]  # (bands,) log of noise power / total power in voiced sound
+    by_pitch: NDArray[np.float32]  # (pitch bins, bands) mean log power of voiced sound at each pitch
+    by_pitch_seconds: NDArray[np.float32]  # (pitch bins,) how long each was heard
     bandwidth_hz: float  # above it the recording holds nothing, so nothing is known
 
 

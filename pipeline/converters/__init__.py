@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipeline.converters.base import Converter
+from pipeline.converters.classic import Classic
 from pipeline.converters.passthrough import PassThrough
 
 
 def available() -> dict[str, Callable[[int], Converter]]:
     """Every converter that can run here: name -> factory taking the block in samples."""
-    return {"passthrough": lambda block: PassThrough(block=block)}
+    return {"classic": Classic, "passthrough": lambda block: PassThrough(block=block)}

@@ -1,0 +1,5 @@
+"""`classic`: pitch-synchronous overlap-add with filters towards the target voice."""
+
+from pipeline.converters.classic.converter import Classic, ClassicState, ClassicVoices
+
+__all__ = ["Classic", "ClassicState", "ClassicVoices"]

@@ -1,0 +1,169 @@
+"""`classic`: a streaming source-filter converter that runs on anything.
+
+Pitch-synchronous overlap-add (Moulines and Charpentier, "Pitch-synchronous waveform processing techniques",
+Speech Communication 9, 1990) on grains whose spectra are filtered towards the target and resized in frequency.
+Sound that is not voiced is laid down where it was, so consonants keep their timing to the sample.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numba import njit
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.converters.base import ControlRows
+from pipeline.converters.classic.design import Targets
+from pipeline.converters.classic.grains import Work, make_work
+from pipeline.converters.classic.hop import process_hop
+from pipeline.converters.classic.prior import CLASSES, PRIOR, Prior
+from pipeline.converters.classic.rows import DELAY, HOP, Rows, open_rows, reset_row
+from pipeline.pitch import live
+from pipeline.timbre import BAND_CENTRES_HZ, BANDS, SAMPLE_RATE
+from pipeline.voice import Voice
+
+Float = NDArray[np.float32]
+Bool = NDArray[np.bool_]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _step(
+    s: Rows,
+    pitch: live.LiveState,
+    t: Targets,
+    prior: Prior,
+    semitones: Float,
+    auto: Bool,
+    formant: Float,
+    wet: Float,
+    gate_db: Float,
+    active: Bool,
+    x: Float,
+    y: Float,
+    w: Work,
+    tables: live.Tables,
+) -> None:
+    for r in range(x.shape[0]):
+        if not active[r]:
+            y[r] = 0.0
+            continue
+        for h in range(0, x.shape[1], HOP):
+            block = x[r, h : h + HOP]
+            f0, _ = live.track_hop(pitch, r, block, tables)
+            process_hop(
+                s, r, t, prior, semitones[r], auto[r], formant[r], wet[r], gate_db[r], f0, block, y[r, h : h + HOP], w,
+            )  # fmt: skip
+
+
+@dataclass
+class ClassicState:
+    """Stream state of `classic`, a row per stream; see `Rows` and `live.LiveState` for what is in it."""
+
+    rows: int
+    streams: Rows
+    pitch: live.LiveState
+    output: Tensor
+    f0_in_hz: Tensor
+    f0_out_hz: Tensor
+
+    def reset(self, row: int) -> None:
+        """Forget everything a row has heard."""
+        reset_row(self.streams, row)
+        live.reset_row(self.pitch, row)
+
+
+class ClassicVoices:
+    """The target of every row, as `classic` reads it."""
+
+    def __init__(self, rows: int) -> None:
+        self.targets = Targets(
+            known=np.zeros(rows, np.bool_),
+            mean=np.zeros((rows, 2, BANDS), np.float32),
+            classes=np.zeros((rows, CLASSES, BANDS), np.float32),
+            breath=np.zeros((rows, BANDS), np.float32),
+            log_f0=np.zeros(rows),
+            top=np.zeros(rows, np.int64),
+        )
+
+    def set(self, row: int, voice: Voice) -> None:
+        """Give a row its target; filters move there over the next grains."""
+        t, timbre = self.targets, voice.timbre
+        t.mean[row, 0], t.mean[row, 1] = timbre.unvoiced, timbre.voiced
+        t.classes[row] = timbre.classes
+        t.breath[row] = timbre.breath
+        t.log_f0[row] = np.log2(voice.median_f0_hz)
+        t.top[row] = max(1, int(np.searchsorted(BAND_CENTRES_HZ, timbre.bandwidth_hz * 0.95)))
+        t.known[row] = True
+
+    def clear(self, row: int) -> None:
+        """Let a row keep the singer's own voice again."""
+        self.targets.known[row] = False
+
+
+class Classic:
+    """Streaming source-filter voice conversion at 48 kHz, full band, on the CPU.
+
+    Args:
+        block: samples that a step usually takes; a multiple of `hop` (240, 5 ms).
+
+    Raises:
+        ValueError: a block that is not.
+    """
+
+    name = "classic"
+    sample_rate = SAMPLE_RATE
+    hop = HOP
+    delay = DELAY
+
+    def __init__(self, block: int = 480) -> None:
+        if block <= 0 or block % HOP:
+            raise ValueError(f"the block of `classic` must be a multiple of {HOP} samples, not {block}")
+        self.block = block
+        self._work = make_work()
+        self._tables = live.make_tables()
+
+    def open(self, rows: int) -> ClassicState:
+        """Allocate the state of `rows` streams."""
+        streams = open_rows(rows)
+        return ClassicState(
+            rows,
+            streams,
+            live.open_state(rows),
+            torch.zeros(rows, self.block),
+            torch.from_numpy(streams.f0_in),
+            torch.from_numpy(streams.f0_out),
+        )
+
+    def voice_rows(self, rows: int) -> ClassicVoices:
+        """Make the targets of `rows` streams; until set, a row keeps the singer's own timbre."""
+        return ClassicVoices(rows)
+
+    def step(
+        self, state: ClassicState, audio: Tensor, voices: ClassicVoices, controls: ControlRows, active: Tensor
+    ) -> Tensor:
+        """Convert (rows, samples) of audio; see `Converter.step`."""
+        rows, samples = audio.shape
+        if rows != state.rows or samples % HOP:
+            raise ValueError(f"audio must be ({state.rows}, a multiple of {HOP}), not ({rows}, {samples})")
+        if samples != state.output.shape[1]:
+            state.output = torch.zeros(rows, samples)
+        _step(
+            state.streams,
+            state.pitch,
+            voices.targets,
+            PRIOR,
+            controls.pitch_semitones.numpy(),
+            controls.auto_pitch.numpy(),
+            controls.formant_semitones.numpy(),
+            controls.dry_wet.numpy(),
+            controls.gate_db.numpy(),
+            active.numpy(),
+            audio.numpy(),
+            state.output.numpy(),
+            self._work,
+            self._tables,
+        )
+        return state.output

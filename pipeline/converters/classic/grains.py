@@ -1,0 +1,157 @@
+"""Grains: two windowed periods of sound around a mark, resized, filtered and laid down again elsewhere."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from kernels import fft
+from pipeline.converters.classic.prior import CLASSES
+from pipeline.converters.classic.rows import BINS, DELAY, FFT_SIZE, HALF, HOP, RING, SPREAD, Rows
+from pipeline.timbre import BAND_CENTRES_HZ, BANDS, SAMPLE_RATE
+
+Float = NDArray[np.float32]
+
+TAPS = 16
+PHASES = 512
+WINDOW_STEPS = 1024
+
+
+class Work(NamedTuple):
+    """Tables and scratch space of one engine thread; holds nothing from one grain to the next."""
+
+    plan: fft.Plan
+    buffer: Float  # (FFT_SIZE,)
+    re: Float  # (BINS,) spectrum of the grain at hand
+    im: Float  # (BINS,)
+    re_change: Float  # (BINS,) spectrum of its difference from the grain one period earlier
+    im_change: Float  # (BINS,)
+    re_filter: Float  # (BINS,)
+    im_filter: Float  # (BINS,)
+    power: Float  # (BANDS,) log power of the grain
+    change: Float  # (BANDS,) log power of the difference
+    difference: Float  # (BANDS,) wanted change of log power
+    source: Float  # (BANDS,)
+    posterior: Float  # (CLASSES,)
+    weight: Float  # (BANDS,)
+    sinc: Float  # (PHASES + 1, TAPS) interpolation filters by fraction of a sample
+    hann: Float  # (WINDOW_STEPS + 2,) from the middle of a Hann window to its edge
+    band_of_bin: Float  # (BINS,) position among the bands, fractional, of each bin
+
+
+def make_work() -> Work:
+    """Make the tables and scratch space for one thread."""
+    fraction = np.arange(PHASES + 1)[:, None] / PHASES
+    tap = np.arange(TAPS)[None] - (TAPS // 2 - 1) - fraction
+    kernel = np.sinc(tap) * np.cos(np.pi * tap / (TAPS + 1)) ** 2
+    kernel /= kernel.sum(1, keepdims=True)
+    frequency = np.arange(BINS) * SAMPLE_RATE / FFT_SIZE
+    edge = np.minimum(np.arange(WINDOW_STEPS + 2) / WINDOW_STEPS, 1)
+    real = np.float32
+    return Work(
+        fft.plan(FFT_SIZE),
+        np.zeros(FFT_SIZE, real),
+        *(np.zeros(BINS, real) for _ in range(6)),
+        *(np.zeros(BANDS, real) for _ in range(4)),
+        np.zeros(CLASSES, real),
+        np.zeros(BANDS, real),
+        kernel.astype(real),
+        (0.5 + 0.5 * np.cos(np.pi * edge)).astype(real),
+        np.interp(frequency, BAND_CENTRES_HZ, np.arange(BANDS)).astype(real),
+    )
+
+
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+def _sample(s: Rows, r: int, time: float, w: Work) -> float:
+    """The input of one row at a fractional position."""
+    whole = int(math.floor(time))
+    phase = int((time - whole) * PHASES + 0.5)
+    if phase == 0:
+        return s.ring[r, whole & (RING - 1)]
+    start = whole - (TAPS // 2 - 1)
+    total = np.float32(0.0)
+    for i in range(TAPS):
+        total += w.sinc[phase, i] * s.ring[r, (start + i) & (RING - 1)]
+    return total
+
+
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+def transform_size(left: float, right: float, size: float) -> int:
+    """The FFT size that holds a grain and the ringing of its filter."""
+    return FFT_SIZE // 2 if (left + right) / size + 2 * SPREAD + 2 <= FFT_SIZE // 2 else FFT_SIZE
+
+
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+def extract(
+    s: Rows, r: int, mark: float, left: float, right: float, centre: float, size: float, n: int, w: Work
+) -> None:
+    """Window the input around `mark` into w.buffer[:n], its middle at index 0 (circular).
+
+    The window falls from 1 at the mark to 0 at `left` samples before and `right` samples after it. `centre`
+    is where the mark will be laid down: its fraction of a sample is kept. `size` > 1 moves all frequencies up.
+    """
+    for i in range(n):
+        w.buffer[i] = 0.0
+    fraction = centre - math.floor(centre)
+    for o in range(-int(left / size), int(right / size) + 2):
+        d = (o - fraction) * size
+        u = -d / left if d < 0.0 else d / right
+        if u < 1.0:
+            x = u * WINDOW_STEPS
+            j = int(x)
+            window = w.hann[j] + (x - j) * (w.hann[j + 1] - w.hann[j])
+            w.buffer[o if o >= 0 else n + o] = window * _sample(s, r, mark + d, w)
+
+
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+def band_powers(re: Float, im: Float, n: int, size: float, length: float, bands: Float, w: Work) -> float:
+    """Mean log power by band of a grain `length` samples long, back at the source's size, into `bands`.
+
+    Returns the log of the grain's mean power.
+    """
+    for b in range(BANDS):
+        bands[b] = 0.0
+        w.weight[b] = 0.0
+    stride = FFT_SIZE // n
+    total = 0.0
+    for k in range(1, n // 2):
+        position = k * stride / size
+        if position >= BINS - 2:
+            break
+        j = int(position)
+        band = w.band_of_bin[j] + (position - j) * (w.band_of_bin[j + 1] - w.band_of_bin[j])
+        power = re[k] * re[k] + im[k] * im[k]
+        total += power
+        b = min(int(band), BANDS - 2)
+        part = band - b
+        bands[b] += (1.0 - part) * power
+        w.weight[b] += 1.0 - part
+        bands[b + 1] += part * power
+        w.weight[b + 1] += part
+    scale = size * size / length
+    for b in range(BANDS):
+        if w.weight[b] < 0.1 and b > 0:  # the band is narrower than a bin
+            bands[b] = bands[b - 1]
+        else:
+            bands[b] = math.log(bands[b] / max(w.weight[b], 1e-3) * scale + 1e-9)
+    return math.log(total * scale / (n / 2) + 1e-9)
+
+
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+def filter_and_add(s: Rows, r: int, n: int, centre: float, gain: Float, scale: float, w: Work) -> None:
+    """Multiply the spectrum in w.re, w.im by `gain` (BINS,) and add the grain to the output at `centre`."""
+    stride = FFT_SIZE // n
+    for k in range(n // 2 + 1):
+        g = gain[k * stride] * scale
+        w.re[k] *= g
+        w.im[k] *= g
+    fft.irfft(w.re, w.im, n, w.buffer, w.plan)
+    base = int(math.floor(centre))
+    reach = min(n // 2, HALF - 1)
+    played = s.position[r] - HOP - DELAY  # what lies before has been given out
+    for o in range(max(-reach, played - base), reach):
+        s.out[r, (base + o) & (RING - 1)] += w.buffer[o if o >= 0 else n + o]

@@ -1,0 +1,100 @@
+"""Analysis marks: one per pitch period in voiced sound, locked to its waveform; evenly spaced elsewhere."""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit
+
+from pipeline.converters.classic.rows import HOP, PITCH_RING, RING, SIDE, UNVOICED_STEP, Rows
+from pipeline.pitch.live import LOOKAHEAD
+from pipeline.timbre import SAMPLE_RATE
+
+SEARCH = 0.2  # marks may lie this fraction of a period from where the pitch tracker expects them
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def f0_at(s: Rows, r: int, time: float) -> float:
+    """Tracked pitch in Hz at a position in samples; the newest known one where it is not known yet."""
+    hop = min(int((time + LOOKAHEAD) / HOP + 0.5) - 1, s.hops[r] - 1)
+    return s.f0[r, hop & (PITCH_RING - 1)] if hop >= 0 else 0.0
+
+
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+def _similarity(s: Rows, r: int, a: int, b: int, length: int, stride: int) -> float:
+    """Normalised correlation of `length` samples from a and from b, every `stride`-th."""
+    mask = RING - 1
+    ab, aa, bb = 0.0, 1e-9, 1e-9
+    for i in range(0, length, stride):
+        x, y = s.ring[r, (a + i) & mask], s.ring[r, (b + i) & mask]
+        ab += x * y
+        aa += x * x
+        bb += y * y
+    return ab / math.sqrt(aa * bb)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _next_period(s: Rows, r: int, mark: float, period: float) -> float:
+    """The place one period after `mark` where the waveform looks most like that at the mark."""
+    origin = int(math.floor(mark + 0.5))
+    length = int(period)
+    reach = max(2, int(SEARCH * period))
+    start = origin - (3 * length) // 4
+    # the segment compared must not run past the newest sample
+    length = min(length, s.position[r] - (start + int(period) + reach))
+    if length < 16:
+        return mark + period
+    stride = max(1, int(period / 96))
+    centre = origin + int(period + 0.5)
+    best, best_lag = -2.0, 0
+    for lag in range(-reach, reach + 1, stride):
+        score = _similarity(s, r, start, start + centre - origin + lag, length, stride) - 0.1 * abs(lag) / reach
+        if score > best:
+            best, best_lag = score, lag
+    low = best_lag
+    if stride > 1:
+        best = -2.0
+        for lag in range(best_lag - stride + 1, best_lag + stride):
+            score = _similarity(s, r, start, start + centre - origin + lag, length, 1)
+            if score > best:
+                best, low = score, lag
+    left = _similarity(s, r, start, start + centre - origin + low - 1, length, 1)
+    middle = _similarity(s, r, start, start + centre - origin + low, length, 1)
+    right = _similarity(s, r, start, start + centre - origin + low + 1, length, 1)
+    bend = left - 2.0 * middle + right
+    part = 0.5 * (left - right) / bend if bend < -1e-9 else 0.0
+    return mark + (centre - origin) + low + min(0.5, max(-0.5, part))
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _onset(s: Rows, r: int, mark: float, period: float) -> float:
+    """The strongest instant of the first period after `mark`: where its grains lose least to their window."""
+    start = int(mark) + 24
+    end = min(int(mark) + int(period), s.position[r] - 8)
+    best, place = -1.0, float(start)
+    for n in range(start, end):
+        energy = 0.0
+        for i in range(-6, 7, 2):
+            energy += s.ring[r, (n + i) & (RING - 1)] ** 2
+        if energy > best:
+            best, place = energy, float(n)
+    return place
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def advance(s: Rows, r: int) -> None:
+    """Make the next mark the current one, and find the one after it."""
+    s.mark[r, 0], s.mark[r, 1] = s.mark[r, 1], s.mark[r, 2]
+    s.voiced[r, 0] = s.voiced[r, 1]
+    s.fresh[r] = True
+    mark = s.mark[r, 1]
+    f0 = f0_at(s, r, mark)
+    if s.voiced[r, 0] and f0 > 0.0:
+        following = _next_period(s, r, mark, SAMPLE_RATE / f0)
+        # a period longer than a grain's side gets further marks inside it
+        s.mark[r, 2] = mark + (following - mark) / math.ceil((following - mark) / SIDE)
+    else:
+        even = math.floor(mark) + UNVOICED_STEP
+        f0 = f0_at(s, r, even)
+        s.mark[r, 2] = _onset(s, r, mark, min(SAMPLE_RATE / f0, float(SIDE))) if f0 > 0.0 else even
+    s.voiced[r, 1] = f0_at(s, r, s.mark[r, 2]) > 0.0

@@ -1,0 +1,49 @@
+"""A whole recording through the live path: the same steps that a session takes, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipeline.converters.base import ControlRows, Controls, Converter
+from pipeline.voice import Voice
+
+
+def convert_recording(
+    converter: Converter,
+    audio: NDArray[np.float32],
+    voice: Voice | None,
+    controls: Controls | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> NDArray[np.float32]:
+    """Convert a recording and take the delay away.
+
+    Args:
+        converter: any converter; one row of it is used.
+        audio: (samples,) float32 at `converter.sample_rate`.
+        voice: the target, or None to keep the singer's own.
+        controls: what a singer would have set; the defaults without.
+        progress: called with the fraction done, about a hundred times.
+
+    Returns:
+        (samples,) float32, aligned with the input.
+    """
+    state, rows, settings = converter.open(1), converter.voice_rows(1), ControlRows(1)
+    if voice is not None:
+        rows.set(0, voice)
+    settings.set(0, controls or Controls())
+    block = converter.block
+    blocks = -(-(len(audio) + converter.delay) // block)
+    padded = torch.zeros(1, blocks * block)
+    padded[0, : len(audio)] = torch.from_numpy(np.ascontiguousarray(audio, np.float32))
+    result = torch.empty(blocks * block)
+    active = torch.ones(1, dtype=torch.bool)
+    for i in range(blocks):
+        place = slice(i * block, (i + 1) * block)
+        result[place] = converter.step(state, padded[:, place], rows, settings, active)[0]
+        if progress is not None and i % max(1, blocks // 100) == 0:
+            progress(i / blocks)
+    return result[converter.delay : converter.delay + len(audio)].numpy()
