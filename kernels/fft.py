@@ -53,7 +53,7 @@ def _complex_fft(n: int, sign: float, p: Plan) -> int:
         step = full // length
         for i in range(half):
             wr = p.cos[i * step]
-            wi = -sign * p.sin[i * step]
+            wi = np.float32(-sign) * p.sin[i * step]
             a, b = stride * i, stride * (i + half)
             c, d = stride * 2 * i, stride * (2 * i + 1)
             for q in range(stride):
@@ -76,7 +76,7 @@ def rfft(x: Float, n: int, re: Float, im: Float, p: Plan) -> None:
     for i in range(half):
         p.work[0, i] = x[2 * i]
         p.work[1, i] = x[2 * i + 1]
-    row = _complex_fft(half, np.float32(1.0), p)
+    row = _complex_fft(half, 1.0, p)
     zr, zi = p.work[row], p.work[row + 1]
     step = 2 * p.cos.shape[0] // n
     re[0], im[0] = zr[0] + zi[0], 0.0
@@ -104,7 +104,7 @@ def irfft(re: Float, im: Float, n: int, x: Float, p: Plan) -> None:
         odd_im = diff_re * wi + diff_im * wr
         p.work[0, k] = even_re - odd_im
         p.work[1, k] = even_im + odd_re
-    row = _complex_fft(half, np.float32(-1.0), p)
+    row = _complex_fft(half, -1.0, p)
     zr, zi = p.work[row], p.work[row + 1]
     scale = np.float32(1.0 / half)
     for i in range(half):

@@ -59,6 +59,9 @@ class VoiceRows(Protocol):
     def set(self, row: int, voice: Voice) -> None:
         """Give a row its target; takes effect at the next step, faded over by the converter."""
 
+    def clear(self, row: int) -> None:
+        """Let a row keep the singer's own voice again."""
+
 
 class State(Protocol):
     """All mutable stream state of one converter: preallocated tensors with a row per stream."""

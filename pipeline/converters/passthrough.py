@@ -29,6 +29,9 @@ class AnyVoice:
     def set(self, row: int, voice: Voice) -> None:
         """Ignore the voice."""
 
+    def clear(self, row: int) -> None:
+        """Nothing to clear."""
+
 
 class PassThrough:
     """Returns its input, with no delay."""

@@ -122,7 +122,7 @@ def _take(state: LiveState, r: int, x: Float, fir: Float) -> None:
 
 
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
-def _clarity(ring: Float, end: int, window: int, lag: int) -> float:
+def _clarity(ring: Float, end: int, window: int, lag: int) -> np.float32:
     """Normalised square difference of the last `window` samples and those `lag` before: 1 is periodic."""
     mask = ring.shape[0] - 1
     product = np.float32(0.0)

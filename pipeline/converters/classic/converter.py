@@ -53,8 +53,9 @@ def _step(
         for h in range(0, x.shape[1], HOP):
             block = x[r, h : h + HOP]
             f0, _ = live.track_hop(pitch, r, block, tables)
+            rendered = y[r, h : h + HOP]
             process_hop(
-                s, r, t, prior, semitones[r], auto[r], formant[r], wet[r], gate_db[r], f0, block, y[r, h : h + HOP], w,
+                s, r, t, prior, semitones[r], auto[r], formant[r], wet[r], gate_db[r], f0, block, rendered, w
             )  # fmt: skip
 
 

@@ -43,7 +43,7 @@ def _loudness_weights() -> Float:
         * f**4
         / ((f**2 + 20.6**2) * np.sqrt((f**2 + 107.7**2) * (f**2 + 737.9**2)) * (f**2 + 12194**2))
     )
-    return (np.gradient(f) * a**2).astype(np.float32)
+    return np.asarray(np.gradient(f) * a**2, np.float32)
 
 
 LOUDNESS = _loudness_weights()
@@ -65,7 +65,8 @@ def _at(values: Float, position: float) -> float:
     """Band values (BANDS,) at a fractional band."""
     position = min(max(position, 0.0), BANDS - 1.001)
     b = int(position)
-    return values[b] + (position - b) * (values[b + 1] - values[b])
+    value: float = values[b] + (position - b) * (values[b + 1] - values[b])
+    return value
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

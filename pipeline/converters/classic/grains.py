@@ -53,25 +53,34 @@ def make_work() -> Work:
     edge = np.minimum(np.arange(WINDOW_STEPS + 2) / WINDOW_STEPS, 1)
     real = np.float32
     return Work(
-        fft.plan(FFT_SIZE),
-        np.zeros(FFT_SIZE, real),
-        *(np.zeros(BINS, real) for _ in range(6)),
-        *(np.zeros(BANDS, real) for _ in range(4)),
-        np.zeros(CLASSES, real),
-        np.zeros(BANDS, real),
-        kernel.astype(real),
-        (0.5 + 0.5 * np.cos(np.pi * edge)).astype(real),
-        np.interp(frequency, BAND_CENTRES_HZ, np.arange(BANDS)).astype(real),
+        plan=fft.plan(FFT_SIZE),
+        buffer=np.zeros(FFT_SIZE, real),
+        re=np.zeros(BINS, real),
+        im=np.zeros(BINS, real),
+        re_change=np.zeros(BINS, real),
+        im_change=np.zeros(BINS, real),
+        re_filter=np.zeros(BINS, real),
+        im_filter=np.zeros(BINS, real),
+        power=np.zeros(BANDS, real),
+        change=np.zeros(BANDS, real),
+        difference=np.zeros(BANDS, real),
+        source=np.zeros(BANDS, real),
+        posterior=np.zeros(CLASSES, real),
+        weight=np.zeros(BANDS, real),
+        sinc=kernel.astype(real),
+        hann=(0.5 + 0.5 * np.cos(np.pi * edge)).astype(real),
+        band_of_bin=np.interp(frequency, BAND_CENTRES_HZ, np.arange(BANDS)).astype(real),
     )
 
 
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
-def _sample(s: Rows, r: int, time: float, w: Work) -> float:
+def _sample(s: Rows, r: int, time: float, w: Work) -> np.float32:
     """The input of one row at a fractional position."""
     whole = int(math.floor(time))
     phase = int((time - whole) * PHASES + 0.5)
     if phase == 0:
-        return s.ring[r, whole & (RING - 1)]
+        total = s.ring[r, whole & (RING - 1)]
+        return total
     start = whole - (TAPS // 2 - 1)
     total = np.float32(0.0)
     for i in range(TAPS):

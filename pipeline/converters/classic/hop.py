@@ -15,6 +15,7 @@ from pipeline.converters.classic.grains import Work
 from pipeline.converters.classic.prior import Prior
 from pipeline.converters.classic.rows import (
     DELAY,
+    FFT_SIZE,
     HALF,
     HOP,
     PITCH_RING,
@@ -106,7 +107,7 @@ def _lay_grain(s: Rows, r: int, t: Targets, prior: Prior, w: Work) -> None:
             else:
                 design_unvoiced(s, r, t, w)
     if kind == VOICED and t.known[r]:
-        stride = fft_stride(n)
+        stride = FFT_SIZE // n
         for k in range(n // 2 + 1):
             w.re[k] += s.noise[r, k * stride] * w.re_change[k]
             w.im[k] += s.noise[r, k * stride] * w.im_change[k]
@@ -115,12 +116,6 @@ def _lay_grain(s: Rows, r: int, t: Targets, prior: Prior, w: Work) -> None:
         s.synthesis[r] = after
     else:
         s.synthesis[r] = centre + (after - mark) / s.ratio[r]
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def fft_stride(n: int) -> int:
-    """Bins of the filters' resolution per bin of a transform of n samples."""
-    return grains.FFT_SIZE // n
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -143,7 +138,7 @@ def _follow_controls(s: Rows, r: int, t: Targets, semitones: float, auto: bool, 
 def _gate(s: Rows, r: int, x: Float, threshold_db: float) -> None:
     """Write HOP samples to the ring, fading to silence while they are quieter than the threshold."""
     start = s.position[r]
-    power = 0.0
+    power = np.float32(0.0)
     for i in range(HOP):
         # NaN and infinity never enter the state
         value = x[i] if abs(x[i]) <= 8.0 else np.float32(0.0)

@@ -1,0 +1,145 @@
+"""The server: page, REST, live WebSocket, metrics, and the engine behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from auto_voice.settings import Settings, load_settings
+from auto_voice.storage.errors import StorageError
+from auto_voice.storage.profiles import ProfileStore
+from auto_voice.web import api, health, metrics, websocket_handler
+from auto_voice.web.cloning import Cloning
+from auto_voice.web.errors import errors_as_json
+from pipeline.converters import available
+from pipeline.voice import Voice
+from realtime.engine import Engine
+from realtime.errors import VoiceNotFound
+
+log = logging.getLogger(__name__)
+
+CLIENT = Path(__file__).resolve().parents[2] / "web_client"
+SETTINGS = web.AppKey("settings", Settings)
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Content-Security-Policy": (
+        "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; media-src 'self' blob:; "
+        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "Cache-Control": "no-cache",
+}
+
+
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+
+
+async def _index(request: web.Request) -> web.FileResponse:
+    return web.FileResponse(CLIENT / "index.html")
+
+
+def _resolver(store: ProfileStore) -> Callable[[str, str | None], Awaitable[Voice]]:
+    async def resolve(voice_id: str, user_id: str | None) -> Voice:
+        try:
+            return await asyncio.to_thread(store.voice, voice_id)
+        except StorageError as problem:
+            raise VoiceNotFound(voice_id) from problem
+
+    return resolve
+
+
+async def _run_engine(app: web.Application) -> AsyncIterator[None]:
+    engine = app[websocket_handler.ENGINE]
+    began = time.perf_counter()
+    # compiles whatever this machine has not compiled yet; nobody is served before
+    await asyncio.to_thread(engine.warm)
+    engine.start(asyncio.get_running_loop())
+    log.info("engine ready in %.1f s: %s", time.perf_counter() - began, ", ".join(engine.converters))
+    yield
+    engine.stop()
+
+
+async def _watch_loop(app: web.Application) -> AsyncIterator[None]:
+    task = asyncio.create_task(app[metrics.METRICS].watch_loop())
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def _close_cloning(app: web.Application) -> AsyncIterator[None]:
+    yield
+    await app[api.CLONING].close()
+
+
+def create_app(settings: Settings) -> web.Application:
+    """Build the whole server for these settings; nothing runs before it is started."""
+    app = web.Application(
+        middlewares=[metrics.count_requests, errors_as_json],
+        client_max_size=settings.limits.max_audio_size_mb * 2**20 + 2**20,
+    )
+    for folder in (settings.storage.voice_profiles_dir, settings.storage.models_dir, settings.storage.temp_dir):
+        folder.mkdir(parents=True, exist_ok=True)
+    store = ProfileStore(settings.storage.voice_profiles_dir)
+    engine = Engine(
+        available(),
+        capacity=settings.live.capacity,
+        block=48 * settings.live.block_ms,
+        max_busy=settings.live.max_step_fraction,
+    )
+    app[SETTINGS] = settings
+    app[api.STORE] = store
+    app[api.CLONING] = Cloning(settings, store)
+    app[websocket_handler.ENGINE] = engine
+    app[websocket_handler.RESOLVE_VOICE] = _resolver(store)
+    app[websocket_handler.CONVERSATIONS] = set()
+    app[metrics.METRICS] = metrics.Metrics(engine, store)
+    app.on_response_prepare.append(_add_headers)
+    app.on_shutdown.append(websocket_handler.shut_down)
+    app.cleanup_ctx.extend([_run_engine, _watch_loop, _close_cloning])
+    app.router.add_get("/", _index)
+    app.router.add_static("/client", CLIENT)
+    app.router.add_get("/ws/live", websocket_handler.live)
+    api.add_routes(app)
+    health.add_routes(app)
+    metrics.add_routes(app)
+    return app
+
+
+def serve(settings: Settings, ssl_context: ssl.SSLContext | None = None) -> None:
+    """Serve until interrupted or terminated.
+
+    Raises:
+        OSError: the port is taken or the address is not this machine's.
+    """
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+    with contextlib.suppress(ImportError):  # not on Windows
+        import uvloop
+
+        loop_factory = uvloop.new_event_loop
+    loop = loop_factory()
+    web.run_app(
+        create_app(settings),
+        host=settings.server.host,
+        port=settings.server.port,
+        ssl_context=ssl_context,
+        access_log=None,
+        print=None,
+        loop=loop,
+    )
+
+
+if __name__ == "__main__":
+    serve(load_settings())

@@ -1,0 +1,94 @@
+"""One table from what went wrong to what the client is told.
+
+Every error of ours carries a `code`, a `message` and `suggestions`; the table gives the HTTP status of a code.
+The body is always `{error, message, details: {..., suggestions: [...]}}`.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+from pipeline.errors import PipelineError
+
+from auto_voice.storage.errors import StorageError
+from auto_voice.web.validators import InvalidParameter
+from realtime.errors import LiveError
+
+log = logging.getLogger(__name__)
+
+STATUS = {
+    "invalid_request": 400,
+    "invalid_parameter": 400,
+    "missing_parameter": 400,
+    "missing_required_field": 400,
+    "invalid_audio": 400,
+    "invalid_audio_format": 400,
+    "invalid_audio_duration": 400,
+    "invalid_sample_rate": 400,
+    "audio_too_short": 400,
+    "poor_audio_quality": 400,
+    "unauthorized": 403,
+    "not_found": 404,
+    "profile_not_found": 404,
+    "voice_not_found": 404,
+    "method_not_allowed": 405,
+    "file_too_large": 413,
+    "internal_error": 500,
+    "weights_corrupt": 500,
+    "service_unavailable": 503,
+    "server_full": 503,
+    "weights_unavailable": 503,
+}
+
+
+class ApiError(Exception):
+    """A request that cannot be granted, for a reason that only the web layer knows."""
+
+    def __init__(self, code: str, message: str, *suggestions: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.suggestions = list(suggestions)
+
+
+KNOWN = (ApiError, InvalidParameter, LiveError, PipelineError, StorageError)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def answer(code: str, message: str, suggestions: list[str], **details: Any) -> web.Response:
+    """An error in the documented shape."""
+    body = {"error": code, "message": message, "details": {**details, "suggestions": suggestions}}
+    return web.json_response(body, status=STATUS.get(code, 400))
+
+
+@web.middleware
+async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn every error into the documented shape; what nobody foresaw is logged with an id and answered 500."""
+    try:
+        return await handler(request)
+    except KNOWN as problem:
+        return answer(problem.code, problem.message, list(problem.suggestions))
+    except web.HTTPNotFound:
+        return answer("not_found", f"there is nothing at {request.path}", ["see /health for what there is"])
+    except web.HTTPMethodNotAllowed as problem:
+        allowed = ", ".join(sorted(problem.allowed_methods))
+        reply = answer("method_not_allowed", f"{request.method} cannot be used here", [f"use {allowed}"])
+        reply.headers["Allow"] = allowed
+        return reply
+    except web.HTTPRequestEntityTooLarge:
+        return answer("file_too_large", "the request is too large", ["send a shorter or compressed recording"])
+    except web.HTTPException:
+        raise
+    except Exception:
+        reference = uuid.uuid4().hex[:12]
+        log.exception("request %s %s failed [%s]", request.method, request.path, reference)
+        return answer(
+            "internal_error",
+            "something went wrong in the server",
+            ["try again; if it happens again, tell the operator this reference"],
+            reference=reference,
+        )

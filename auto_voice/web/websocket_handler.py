@@ -1,0 +1,77 @@
+"""`/ws/live`: a browser's live session over a WebSocket (docs/protocol.md)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableSet
+
+from aiohttp import WSMsgType, web
+
+from auto_voice import __version__
+from pipeline.voice import Voice
+from realtime import protocol
+from realtime.conversation import Conversation, Phase
+from realtime.engine import Engine
+from realtime.errors import LiveError, ProtocolError
+from realtime.transports.websocket import WebSocketOutbox
+
+ENGINE = web.AppKey("engine", Engine)
+RESOLVE_VOICE: web.AppKey[Callable[[str, str | None], Awaitable[Voice]]] = web.AppKey("resolve_voice")
+CONVERSATIONS: web.AppKey[MutableSet[Conversation]] = web.AppKey("conversations")
+
+STEP_TIMEOUT_S = 10.0  # for hello, and for start
+IDLE_TIMEOUT_S = 30.0
+CLOSE_TIMEOUT_S = 2.0
+
+
+async def live(request: web.Request) -> web.WebSocketResponse:
+    """Hold one client's conversation until either side ends it."""
+    socket = web.WebSocketResponse(
+        max_msg_size=2 * protocol.MAX_MESSAGE, compress=False, timeout=CLOSE_TIMEOUT_S, heartbeat=None
+    )
+    await socket.prepare(request)
+    transport = request.transport if isinstance(request.transport, asyncio.Transport) else None
+    outbox = WebSocketOutbox(socket, transport)
+    conversation = Conversation(
+        request.app[ENGINE], request.app[RESOLVE_VOICE], outbox, f"AutoVoice {__version__}"
+    )
+    request.app[CONVERSATIONS].add(conversation)
+    writer = asyncio.create_task(outbox.run())
+    try:
+        await _listen(socket, conversation)
+    finally:
+        conversation.close()
+        request.app[CONVERSATIONS].discard(conversation)
+        outbox.finish()
+        await asyncio.wait({writer}, timeout=CLOSE_TIMEOUT_S)
+        writer.cancel()
+        await socket.close()
+    return socket
+
+
+async def _listen(socket: web.WebSocketResponse, conversation: Conversation) -> None:
+    while conversation.phase is not Phase.ENDED:
+        limit = IDLE_TIMEOUT_S if conversation.phase is Phase.RUNNING else STEP_TIMEOUT_S
+        try:
+            message = await socket.receive(timeout=limit)
+        except TimeoutError:
+            waited = f"nothing came for {limit:g} s; {conversation.phase.value!r} was expected"
+            conversation.report(LiveError("timeout", waited, "connect again", fatal=True))
+            return
+        if message.type is WSMsgType.BINARY:
+            await conversation.receive(message.data)
+        elif message.type is WSMsgType.TEXT:
+            conversation.report(
+                ProtocolError("malformed_message", "text messages mean nothing here", "send MessagePack maps")
+            )
+        else:
+            return
+
+
+async def shut_down(app: web.Application) -> None:
+    """Tell every live client that the server is going away (an aiohttp `on_shutdown` hook)."""
+    for conversation in list(app[CONVERSATIONS]):
+        conversation.report(
+            LiveError("shutting_down", "the server is restarting", "the page reconnects by itself", fatal=True)
+        )
+    await asyncio.sleep(0.2)

@@ -1,0 +1,336 @@
+"""The engine: one compute thread that converts the blocks of all live sessions.
+
+The event loop fills inboxes and wakes the thread. A tick takes every session with a whole block as a row of
+one batch per converter, runs `Converter.step`, and hands all results to the loop in one call. Opening, closing
+and changing sessions are commands that the thread carries out between steps, so rows need no locks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from kernels.crossfade import power, to_pcm
+from pipeline.converters.base import ControlRows, Controls, Converter
+from pipeline.voice import Voice
+from realtime.errors import ServerFull
+from realtime.inbox import Inbox
+from realtime.protocol import Audio
+from realtime.session import Block, Listener, Session
+from realtime.stats import EngineStats, Window
+
+log = logging.getLogger(__name__)
+
+QUEUE_BLOCKS = 4  # blocks of a session that may wait before the oldest is dropped
+BUSY_SECONDS = 1.0  # over how long the load is averaged
+
+
+@dataclass
+class Lane:
+    """One converter with the rows of its sessions."""
+
+    name: str
+    converter: Converter
+    state: Any
+    voices: Any
+    controls: ControlRows
+    audio: torch.Tensor  # (rows, block)
+    active: torch.Tensor  # (rows,) bool
+    pcm: np.ndarray[tuple[int], np.dtype[np.int16]]
+    free: list[int]
+    sessions: dict[int, Session] = field(default_factory=dict)
+
+
+class Engine:
+    """Runs converters for many sessions on one thread.
+
+    Args:
+        converters: name -> factory taking the block in samples.
+        capacity: most sessions at a time.
+        block: samples of one step (480 is 10 ms).
+        max_busy: fraction of its time that the compute thread may be at work before new sessions are refused.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        converters: dict[str, Callable[[int], Converter]],
+        *,
+        capacity: int = 32,
+        block: int = 480,
+        max_busy: float = 0.8,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.capacity = capacity
+        self.block = block
+        self.max_busy = max_busy
+        self.clock = clock
+        self._lanes = {
+            name: _make_lane(name, make(block), capacity, block) for name, make in converters.items()
+        }
+        self._commands: deque[Callable[[], None]] = deque()
+        self._wake = threading.Event()
+        self._stop = False
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._step_times = Window(4096)
+        self._added = Window(4096)
+        self._busy = 0.0
+        self._busy_at = clock()
+        self._refused = 0
+        self._blocks = 0
+        self._past_dropped: Counter[str] = Counter()
+        self._past_gaps = 0
+
+    @property
+    def sample_rate(self) -> int:
+        """Sample rate of all converters, in Hz."""
+        return next(iter(self._lanes.values())).converter.sample_rate
+
+    @property
+    def converters(self) -> list[str]:
+        """Names that `open_session` knows."""
+        return list(self._lanes)
+
+    @property
+    def sessions(self) -> list[Session]:
+        """All open sessions."""
+        return [session for lane in self._lanes.values() for session in lane.sessions.values()]
+
+    def warm(self) -> None:
+        """Run every compiled loop once, so that no session waits for a compiler."""
+        for lane in self._lanes.values():
+            lane.converter.step(
+                lane.state, lane.audio, lane.voices, lane.controls, torch.ones_like(lane.active)
+            )
+            for row in range(self.capacity):
+                lane.state.reset(row)
+            to_pcm(lane.audio[0].numpy(), lane.pcm)
+            power(lane.audio[0].numpy())
+        inbox = Inbox(self.block, QUEUE_BLOCKS, self.clock)
+        for position in (0, 480, 960 + self.block):
+            inbox.put(Audio(position, position, bytes(960)))
+        inbox.put(Audio(5, 960, bytes(960)))
+        while inbox.ready():
+            inbox.take(np.zeros(self.block, np.float32))
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start the compute thread; results go to `loop`. Call `warm` first."""
+        self._loop = loop
+        self._stop = False
+        # short turns: the loop never waits long for a Python thread that is busy
+        sys.setswitchinterval(0.0005)
+        self._thread = threading.Thread(target=self._run, name="autovoice-engine", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the compute thread; what waits is not converted any more."""
+        self._stop = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+            self._thread = None
+
+    def open_session(
+        self, converter: str, voice: Voice | None, controls: Controls, listener: Listener
+    ) -> Session:
+        """Give a singer a row (event loop).
+
+        Raises:
+            KeyError: no such converter.
+            ServerFull: no row is free, or the compute thread has too much to do.
+        """
+        lane = self._lanes[converter]
+        count = sum(len(lane.sessions) for lane in self._lanes.values())
+        if count >= self.capacity or not lane.free:
+            self._refused += 1
+            raise ServerFull(f"all {self.capacity} places are taken")
+        busy = self.busy()
+        if count and busy * (count + 1) / count > self.max_busy:
+            self._refused += 1
+            raise ServerFull(f"its processor is {busy:.0%} busy with {count} sessions")
+        session = Session(
+            converter=converter,
+            row=lane.free.pop(),
+            delay=lane.converter.delay,
+            inbox=Inbox(self.block, QUEUE_BLOCKS, self.clock),
+            listener=listener,
+            voice=voice,
+            controls=controls,
+            clock=self.clock,
+        )
+        lane.sessions[session.row] = session
+        self._command(lambda: self._set_row(lane, session, reset=True))
+        return session
+
+    def change(self, session: Session, controls: Controls, voice: Voice | None) -> None:
+        """Give a session new controls and, unless None, another voice; takes effect at the next block."""
+        session.controls = controls
+        session.voice = voice or session.voice
+        self._command(lambda: self._set_row(self._lanes[session.converter], session, reset=False))
+
+    def close_session(self, session: Session) -> None:
+        """Take a session out (event loop); its row is free once the thread has let go of it."""
+        if session.closed:
+            return
+        session.closed = True
+        lane = self._lanes[session.converter]
+        lane.sessions.pop(session.row, None)
+        self._past_dropped.update(session.inbox.dropped)
+        self._past_gaps += session.inbox.gap_samples
+        self._command(lambda: lane.free.append(session.row))
+
+    def wake(self) -> None:
+        """Tell the thread that a block may be ready (event loop)."""
+        self._wake.set()
+
+    def busy(self) -> float:
+        """Fraction of its time that the compute thread was at work lately."""
+        idle = max(0.0, self.clock() - self._busy_at - 2 * BUSY_SECONDS)
+        return self._busy if idle == 0.0 else 0.0
+
+    def snapshot(self) -> EngineStats:
+        """All figures of this moment (event loop)."""
+        sessions = self.sessions
+        dropped, gaps = Counter(self._past_dropped), self._past_gaps
+        for session in sessions:
+            dropped.update(session.inbox.dropped)
+            gaps += session.inbox.gap_samples
+        return EngineStats(
+            sessions=len(sessions),
+            capacity=self.capacity,
+            step_p50_ms=_ms(self._step_times.percentile(50)),
+            step_p99_ms=_ms(self._step_times.percentile(99)),
+            added_p50_ms=_ms(self._added.percentile(50)),
+            added_p99_ms=_ms(self._added.percentile(99)),
+            busy=self.busy(),
+            queue_depth=sum(session.inbox.depth() for session in sessions),
+            refused=self._refused,
+            blocks=self._blocks,
+            gap_samples=gaps,
+            dropped=dict(dropped),
+        )
+
+    def _command(self, command: Callable[[], None]) -> None:
+        self._commands.append(command)
+        self._wake.set()
+
+    def _set_row(self, lane: Lane, session: Session, *, reset: bool) -> None:
+        if reset:
+            lane.state.reset(session.row)
+            lane.voices.clear(session.row)
+        lane.controls.set(session.row, session.controls)
+        if session.voice is not None:
+            lane.voices.set(session.row, session.voice)
+
+    def _run(self) -> None:
+        """The compute thread."""
+        torch.set_num_threads(1)
+        while not self._stop:
+            self._wake.wait()
+            self._wake.clear()
+            while self._commands:
+                self._commands.popleft()()
+            for lane in self._lanes.values():
+                while self._tick(lane):
+                    while self._commands:
+                        self._commands.popleft()()
+
+    def _tick(self, lane: Lane) -> bool:
+        """Convert one block of every session of a lane that has one; False when none has."""
+        due = [
+            session for session in list(lane.sessions.values()) if session.inbox.ready() and not session.closed
+        ]
+        if not due or self._stop:
+            return False
+        began = self.clock()
+        lane.active.zero_()
+        audio = lane.audio.numpy()
+        places: list[tuple[int, float]] = []
+        for session in due:
+            if session.restarts_seen != session.inbox.restarts:
+                session.restarts_seen = session.inbox.restarts
+                lane.state.reset(session.row)
+            places.append(session.inbox.take(audio[session.row]))
+            lane.active[session.row] = True
+        try:
+            result = lane.converter.step(lane.state, lane.audio, lane.voices, lane.controls, lane.active)
+        except (ValueError, ArithmeticError, RuntimeError) as problem:
+            log.exception("a step of %s failed for %d sessions", lane.name, len(due))
+            self._post(self._fail, due, str(problem))
+            return False
+        finished = [
+            self._finish(lane, session, result[session.row], position, arrival)
+            for session, (position, arrival) in zip(due, places, strict=True)
+        ]
+        self._post(self._deliver, finished)
+        ended = self.clock()
+        self._step_times.add(ended - began)
+        self._blocks += len(due)
+        span = max(ended - self._busy_at, 1e-6)
+        weight = 1.0 - np.exp(-span / BUSY_SECONDS)
+        self._busy += weight * ((ended - began) / span - self._busy)
+        self._busy_at = ended
+        return True
+
+    def _finish(
+        self, lane: Lane, session: Session, rendered: torch.Tensor, position: int, arrival: float
+    ) -> Block:
+        samples = rendered.numpy()
+        to_pcm(samples, lane.pcm)
+        row = session.row
+        return Block(
+            session,
+            position - session.delay,
+            lane.pcm.tobytes(),
+            arrival,
+            float(lane.state.f0_in_hz[row]),
+            float(lane.state.f0_out_hz[row]),
+            power(lane.audio[row].numpy()),
+            power(samples),
+        )
+
+    def _post(self, call: Callable[..., None], *args: Any) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call, *args)
+
+    def _deliver(self, blocks: list[Block]) -> None:
+        """Hand finished blocks to their listeners (event loop)."""
+        for block in blocks:
+            if not block.session.closed:
+                block.session.blocks += 1
+                block.session.listener.on_block(block)
+                self._added.add(self.clock() - block.arrival)
+
+    def _fail(self, sessions: list[Session], message: str) -> None:
+        for session in sessions:
+            self.close_session(session)
+            session.listener.on_failure(message)
+
+
+def _make_lane(name: str, converter: Converter, rows: int, block: int) -> Lane:
+    return Lane(
+        name=name,
+        converter=converter,
+        state=converter.open(rows),
+        voices=converter.voice_rows(rows),
+        controls=ControlRows(rows),
+        audio=torch.zeros(rows, block),
+        active=torch.zeros(rows, dtype=torch.bool),
+        pcm=np.zeros(block, np.int16),
+        free=list(reversed(range(rows))),
+    )
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else 1000.0 * seconds

@@ -1,0 +1,40 @@
+"""What can go wrong with a live session, as exceptions that know what to tell the client."""
+
+from __future__ import annotations
+
+
+class LiveError(Exception):
+    """A problem with a live session.
+
+    Attributes:
+        code: one of the codes of docs/protocol.md.
+        suggestions: what the client can do about it.
+        fatal: the session cannot go on.
+    """
+
+    def __init__(self, code: str, message: str, *suggestions: str, fatal: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.suggestions = list(suggestions)
+        self.fatal = fatal
+
+
+class ProtocolError(LiveError):
+    """A message that the protocol does not allow."""
+
+
+class ServerFull(LiveError):
+    """No room for another session without disturbing those that are on."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("server_full", f"the server is full: {reason}", "try again in a minute", fatal=True)
+
+
+class VoiceNotFound(LiveError):
+    """No such voice, or not this user's."""
+
+    def __init__(self, voice_id: str) -> None:
+        super().__init__(
+            "voice_not_found", f"there is no voice {voice_id!r}", "list them with GET /api/v1/voice/profiles"
+        )

@@ -1,0 +1,193 @@
+"""The live protocol: MessagePack maps in, typed messages out. Described in docs/protocol.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgpack
+
+from pipeline.converters.base import Controls
+from realtime.errors import ProtocolError
+
+VERSION = 1
+SAMPLE_RATE = 48_000
+MAX_MESSAGE = 65_536  # bytes
+MAX_FRAME = 4_800  # samples (100 ms)
+MAX_POSITION = 2**53  # what a JavaScript number counts exactly
+CONTROL_NAMES = ("pitch_semitones", "auto_pitch", "formant_semitones", "dry_wet", "gate_db")
+
+
+@dataclass(frozen=True)
+class Hello:
+    """The client's first message."""
+
+    version: int
+    client: str
+
+
+@dataclass(frozen=True)
+class Start:
+    """Begin to convert."""
+
+    voice: str
+    converter: str
+    user_id: str | None
+    controls: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Audio:
+    """One captured frame: `pcm` is 16-bit little-endian mono from sample `position` on."""
+
+    seq: int
+    position: int
+    pcm: bytes
+
+
+@dataclass(frozen=True)
+class ChangeControls:
+    """New values for some controls, and perhaps another voice."""
+
+    voice: str | None
+    controls: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ClientStats:
+    """What the page counts; `t` comes back unchanged."""
+
+    t: float | None
+    figures: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The client is done."""
+
+    reason: str
+
+
+Message = Hello | Start | Audio | ChangeControls | ClientStats | Stop
+
+
+def _fail(what: str) -> ProtocolError:
+    return ProtocolError("malformed_message", what, "see docs/protocol.md")
+
+
+def _text(fields: dict[str, Any], name: str, default: str | None = None, most: int = 200) -> str:
+    value = fields.get(name, default)
+    if not isinstance(value, str) or len(value) > most:
+        raise _fail(f"{name!r} must be a text of at most {most} characters")
+    return value
+
+
+def _integer(fields: dict[str, Any], name: str) -> int:
+    value = fields.get(name)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # JavaScript has no integers
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < MAX_POSITION:
+        raise _fail(f"{name!r} must be a whole number from 0 to 2^53")
+    return value
+
+
+def _controls(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: fields[name] for name in CONTROL_NAMES if name in fields}
+
+
+def _hello(fields: dict[str, Any]) -> Hello:
+    return Hello(_integer(fields, "version"), _text(fields, "client", ""))
+
+
+def _start(fields: dict[str, Any]) -> Start:
+    controls = fields.get("controls") or {}
+    if not isinstance(controls, dict):
+        raise _fail("'controls' must be a map")
+    user_id = _text(fields, "user_id") if fields.get("user_id") is not None else None
+    return Start(_text(fields, "voice"), _text(fields, "converter", "classic"), user_id, _controls(controls))
+
+
+def _audio(fields: dict[str, Any]) -> Audio:
+    pcm = fields.get("pcm")
+    if not isinstance(pcm, bytes):
+        raise _fail("'pcm' must be bytes")
+    if not pcm:
+        raise ProtocolError("frame_empty", "an audio frame holds no samples")
+    if len(pcm) % 2:
+        raise ProtocolError("frame_odd_length", "an audio frame must hold whole 16-bit samples")
+    if len(pcm) > 2 * MAX_FRAME:
+        raise ProtocolError(
+            "frame_too_large",
+            f"an audio frame holds {len(pcm) // 2} samples",
+            f"send at most {MAX_FRAME} samples in a frame",
+        )
+    return Audio(_integer(fields, "seq"), _integer(fields, "position"), pcm)
+
+
+def _change(fields: dict[str, Any]) -> ChangeControls:
+    voice = _text(fields, "voice") if fields.get("voice") is not None else None
+    return ChangeControls(voice, _controls(fields))
+
+
+def _stats(fields: dict[str, Any]) -> ClientStats:
+    numbers = {k: float(v) for k, v in fields.items() if isinstance(k, str) and isinstance(v, int | float)}
+    return ClientStats(numbers.pop("t", None), numbers)
+
+
+def _stop(fields: dict[str, Any]) -> Stop:
+    return Stop(_text(fields, "reason", ""))
+
+
+_READERS: dict[str, Callable[[dict[str, Any]], Message]] = {
+    "hello": _hello,
+    "start": _start,
+    "audio": _audio,
+    "controls": _change,
+    "stats": _stats,
+    "stop": _stop,
+}
+
+
+def decode(data: bytes) -> Message:
+    """Read one message of a client.
+
+    Raises:
+        ProtocolError: anything but a message of the protocol, whatever the bytes.
+    """
+    if len(data) > MAX_MESSAGE:
+        raise ProtocolError(
+            "malformed_message", f"a message of {len(data)} bytes is over {MAX_MESSAGE}", "send shorter frames"
+        )
+    try:
+        fields = msgpack.unpackb(data, max_map_len=64, max_array_len=64, max_ext_len=0, max_str_len=4096)
+    except (ValueError, TypeError, msgpack.exceptions.UnpackException) as problem:
+        raise _fail(f"not a MessagePack map: {problem}") from problem
+    if not isinstance(fields, dict):
+        raise _fail(f"a message must be a map, not {type(fields).__name__}")
+    kind = fields.get("type")
+    if not isinstance(kind, str) or kind not in _READERS:
+        raise _fail(f"unknown message type {kind!r:.60}")
+    try:
+        return _READERS[kind](fields)
+    except OverflowError as problem:
+        raise _fail(str(problem)) from problem
+
+
+def encode(kind: str, **fields: Any) -> bytes:
+    """One server message as bytes."""
+    packed: bytes = msgpack.packb({"type": kind, **fields})
+    return packed
+
+
+def merge_controls(old: Controls, changes: dict[str, Any]) -> Controls:
+    """`old` with some values changed.
+
+    Raises:
+        ProtocolError: a value out of range; nothing changes.
+    """
+    values = {name: getattr(old, name) for name in CONTROL_NAMES} | changes
+    try:
+        return Controls(**values)
+    except ValueError as problem:
+        raise ProtocolError("invalid_parameter", str(problem)) from problem
