@@ -93,7 +93,7 @@ const voices = new VoicesView(
   },
   (reached) => {
     if (!reached) showFailure(failure('no_voices'), false);
-    else if (session.failure === null) showFailure(null, false);
+    else if (session.failure === null && isSecureContext) showFailure(null, false);
     if (!session.running) setText(status, reached ? STATES[session.state] : 'The server does not answer');
   },
 );

@@ -77,6 +77,8 @@ export class Session {
     this.started = null;
     /** @type {import('./protocol.js').ServerStats | null} */
     this.stats = null;
+    /** @type {Partial<Controls>} As the server said last. */
+    this.inForce = {};
     this.counts = { ...NO_COUNTS };
     /** @type {import('./devices.js').MicrophoneFacts | null} */
     this.microphone = null;
@@ -89,6 +91,7 @@ export class Session {
   /** Forget what was measured. */
   clear() {
     this.report = this.hello = this.started = this.stats = this.microphone = null;
+    this.inForce = {};
     this.reports = 0;
     this.holdApplied = false;
     this.counts = { ...NO_COUNTS };
@@ -256,7 +259,13 @@ export class Session {
         break;
       case 'start':
         this.started = message;
+        this.inForce = { ...message.controls };
         break;
+      case 'controls': {
+        const { type: _, voice: __, ...inForce } = message;
+        this.inForce = inForce;
+        break;
+      }
       case 'stats':
         this.stats = message;
         break;

@@ -27,6 +27,7 @@ export function snapshotOf(session) {
     voice: session.voice,
     converter: started?.converter ?? session.options.converter,
     controls: { ...session.controls },
+    controls_in_force: { ...session.inForce },
     audio: {
       sample_rate: graph?.context.sampleRate ?? null,
       latency_hint: graph?.hint ?? session.options.hint,

@@ -1,0 +1,309 @@
+"""The page against the whole service, in a real Chromium with a fake microphone."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page
+
+from bench.browser import (
+    SAMPLE_RATE,
+    Service,
+    coded_bursts,
+    go_live,
+    loop_delays,
+    pitch_of,
+    snapshot,
+    tap,
+    wait_until,
+    write_wav,
+)
+
+pytestmark = pytest.mark.browser
+
+# The gentler latency and a long constant delay: these tests are about what is played, on machines that may be
+# busy; how fast it is, bench.browser tells.
+CALM = "latency=interactive"
+HOLD_MS = 250
+
+
+def sung_tone(f0_hz: float, seconds: float) -> np.ndarray:
+    """A steady sung vowel: harmonics under two formants, a touch of vibrato-free jitterless tone."""
+    t = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    tone = np.zeros(t.size)
+    for k in range(1, int(7000 / f0_hz)):
+        hz = k * f0_hz
+        gain = 1 / k * (0.2 + np.exp(-(((hz - 650) / 250) ** 2)) + 0.6 * np.exp(-(((hz - 1150) / 300) ** 2)))
+        tone += gain * np.sin(2 * np.pi * hz * t + k * k)
+    return 0.4 * tone / np.abs(tone).max()
+
+
+@pytest.fixture(scope="module")
+def recordings_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("microphone")
+    # A whole number of periods in 2 s, so that the loop of the fake microphone has no seam.
+    write_wav(folder / "tone.wav", sung_tone(220, 2))
+    write_wav(folder / "bursts.wav", coded_bursts(20, np.random.default_rng(5)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def singer(launch: Callable[..., Browser], recordings_folder: Path) -> Browser:
+    return launch(recordings_folder / "tone.wav")
+
+
+@pytest.fixture(scope="module")
+def burster(launch: Callable[..., Browser], recordings_folder: Path) -> Browser:
+    return launch(recordings_folder / "bursts.wav")
+
+
+@pytest.fixture
+def open_page() -> Iterator[Callable[[Browser], Page]]:
+    """Pages in contexts of their own; what they complain about fails the test."""
+    complaints: list[str] = []
+    pages: list[Page] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            complaints.append(message.text)
+
+    def start(browser: Browser, *, strict: bool = True, **options: Any) -> Page:
+        page = browser.new_context(**options).new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        if strict:
+            page.on("console", hear)
+        pages.append(page)
+        return page
+
+    yield start
+    for page in pages:
+        page.context.close()
+    assert complaints == []
+
+
+def pin(page: Page) -> None:
+    page.fill("#hold-ms", str(HOLD_MS))
+    page.check("#hold-constant")
+    wait_until(page, lambda shown: abs(shown["delay"]["mouth_to_ear_ms"] - HOLD_MS) < 2)
+    page.wait_for_timeout(600)
+
+
+def slide(page: Page, name: str, value: float) -> None:
+    page.fill(f"#{name}", str(value))
+    page.wait_for_timeout(100)
+
+
+def wait_state(page: Page, state: str, timeout_s: float = 20) -> None:
+    wait_until(page, lambda shown: shown["state"] == state, timeout_s)
+
+
+def test_what_comes_out_is_transposed(
+    service: Service, singer: Browser, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(singer)
+    go_live(page, f"{service.url}/?{CALM}")
+    page.uncheck("#auto-pitch")
+    pin(page)
+    for semitones in (7, 12):
+        slide(page, "pitch", semitones)
+        page.wait_for_timeout(1000)
+        taken = tap(page, 1.5)
+        sung = pitch_of(taken.captured, SAMPLE_RATE)
+        heard = pitch_of(taken.played, SAMPLE_RATE)
+        assert sung == pytest.approx(220, rel=0.003)
+        cents = 1200 * np.log2(heard / sung)
+        assert cents == pytest.approx(100 * semitones, abs=20)
+
+
+@pytest.mark.parametrize(("converter", "mix"), [("passthrough", 100), ("classic", 0), ("classic", 100)])
+def test_it_comes_out_at_the_delay_that_the_page_shows(
+    service: Service, burster: Browser, open_page: Callable[..., Page], converter: str, mix: int
+) -> None:
+    page = open_page(burster)
+    go_live(page, f"{service.url}/?{CALM}&converter={converter}")
+    slide(page, "mix", mix)
+    pin(page)
+    page.wait_for_timeout(500)
+    taken = tap(page, 6)
+    delays, lost = loop_delays(taken.captured, taken.played)
+    assert delays.size >= 8
+    assert lost <= delays.size / 4
+    shown = taken.after["delay"]
+    assert taken.before["delay"]["loop_samples"] == shown["loop_samples"]
+    assert np.median(delays) == pytest.approx(shown["loop_ms"], abs=3)
+    assert sum(shown["parts_ms"].values()) == pytest.approx(shown["mouth_to_ear_ms"], abs=0.01)
+    total = float(page.inner_text("#delay-total"))
+    assert total == pytest.approx(shown["mouth_to_ear_ms"], abs=1)
+
+
+def test_a_take_is_aligned_to_the_sample(
+    service: Service, singer: Browser, open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    page = open_page(singer)
+    go_live(page, f"{service.url}/?{CALM}&converter=passthrough")
+    page.click("#record")
+    page.wait_for_timeout(1500)
+    page.click("#record")
+    page.wait_for_selector(".take")
+    kinds = {}
+    for kind in ("converted", "dry"):
+        with page.expect_download() as download:
+            page.click(f".track-{kind} a.download")
+        path = tmp_path / f"{kind}.wav"
+        download.value.save_as(path)
+        with wave.open(str(path)) as file:
+            assert (file.getframerate(), file.getnchannels()) == (SAMPLE_RATE, 1)
+            kinds[kind] = np.frombuffer(file.readframes(file.getnframes()), np.int16)
+    assert kinds["dry"].size == kinds["converted"].size > SAMPLE_RATE
+    assert np.abs(kinds["dry"]).max() > 3000
+    same = kinds["dry"].astype(int) - kinds["converted"]
+    assert np.mean(np.abs(same) > 1) < 0.05  # a frame may have been dropped on a busy machine
+
+
+def test_the_phrase_takes_the_same_path(
+    service: Service, launch: Callable[..., Browser], open_page: Callable[..., Page]
+) -> None:
+    page = open_page(launch(fake_device=False))
+    page.goto(f"{service.url}/?{CALM}")
+    page.wait_for_selector("#voices input")
+    page.click("#phrase")
+    wait_state(page, "live")
+    page.wait_for_timeout(1500)
+    taken = tap(page, 1)
+    assert np.abs(taken.captured).max() > 0.05
+    assert np.abs(taken.played).max() > 0.02
+    page.click("#start")
+    wait_state(page, "idle")
+
+
+def test_no_microphone(
+    service: Service, launch: Callable[..., Browser], open_page: Callable[..., Page]
+) -> None:
+    page = open_page(launch(fake_device=False))
+    page.goto(service.url)
+    page.click("#start:enabled")
+    page.wait_for_selector("#failure[data-code=NotFoundError]")
+    assert "No microphone found" in page.inner_text("#failure")
+    assert page.inner_text("#start") == "Start"
+
+
+def test_no_permission(
+    service: Service, launch: Callable[..., Browser], open_page: Callable[..., Page]
+) -> None:
+    page = open_page(launch(fake_permission=False))
+    page.goto(service.url)
+    page.click("#start:enabled")
+    page.wait_for_selector("#failure[data-code=NotAllowedError]")
+    assert "not allowed" in page.inner_text("#failure")
+
+
+def test_an_insecure_address_is_explained(
+    service: Service, launch: Callable[..., Browser], open_page: Callable[..., Page]
+) -> None:
+    # A name that is not localhost but leads here: a browser trusts it no more than the open internet.
+    browser = launch(more=("--host-resolver-rules=MAP autovoice.test 127.0.0.1",))
+    page = open_page(browser)
+    page.goto(f"http://autovoice.test:{service.port}/")
+    page.wait_for_selector("#voices input")
+    page.wait_for_selector("#failure[data-code=insecure]")
+    assert "https://" in page.inner_text("#failure")
+
+
+def test_a_full_server_lets_the_next_one_in(
+    service: Service, singer: Browser, open_page: Callable[..., Page]
+) -> None:
+    pages = [open_page(singer) for _ in range(3)]
+    for page in pages[:2]:
+        go_live(page, f"{service.url}/?{CALM}")
+    third = pages[2]
+    third.goto(f"{service.url}/?{CALM}")
+    third.click("#start:enabled")
+    third.wait_for_selector("#failure[data-code=server_full]")
+    assert "full" in third.inner_text("#failure")
+    pages[0].click("#start")
+    wait_state(pages[0], "idle")
+    third.wait_for_timeout(300)
+    third.click("#retry")
+    wait_state(third, "live")
+    assert third.is_hidden("#failure")
+
+
+def test_a_lost_connection_comes_back_with_its_controls(
+    line: Any, singer: Browser, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(singer, strict=False)  # a browser reports refused connections in the console itself
+    go_live(page, f"{line.url}/?{CALM}")
+    slide(page, "pitch", 5)
+    before = wait_until(page, lambda shown: shown["controls_in_force"].get("pitch_semitones") == 5)
+    line.cut()
+    wait_state(page, "waiting")
+    assert "connection is lost" in page.inner_text("#failure")
+    line.mend()
+    wait_state(page, "live")
+    after = wait_until(page, lambda shown: shown["counters"]["reconnections"] == 1)
+    assert after["session"] != before["session"]
+    assert after["controls_in_force"]["pitch_semitones"] == 5
+    received = after["counters"]["frames_received"]
+    wait_until(page, lambda shown: shown["counters"]["frames_received"] > received + 50)
+    assert page.is_hidden("#failure")
+
+
+def test_a_voice_that_is_too_short_is_refused_in_words(
+    service: Service, singer: Browser, open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    write_wav(tmp_path / "short.wav", sung_tone(220, 2))
+    page = open_page(singer, strict=False)  # a browser reports the answer 400 in the console itself
+    page.goto(service.url)
+    page.wait_for_selector("#voices input")
+    page.click("details.make summary")
+    page.fill("#make-name", "Too short")
+    page.set_input_files("#make-audio", tmp_path / "short.wav")
+    page.click("#make-submit")
+    page.wait_for_selector("#make-result.bad")
+    assert len(page.inner_text("#make-result")) > 20
+    assert page.is_enabled("#make-submit")
+
+
+@pytest.mark.parametrize(("width", "height"), [(360, 780), (768, 1024), (1280, 800)])
+def test_nothing_is_cut_off(
+    service: Service, singer: Browser, open_page: Callable[..., Page], width: int, height: int
+) -> None:
+    page = open_page(singer, viewport={"width": width, "height": height})
+    page.goto(service.url)
+    page.wait_for_selector("#voices input")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    outside = page.evaluate(
+        """() => [...document.querySelectorAll('button, input, select, h2, label')].filter((element) => {
+          const box = element.getBoundingClientRect();
+          return box.width > 0 && (box.left < 0 || box.right > innerWidth + 0.5);
+        }).map((element) => element.outerHTML)"""
+    )
+    assert outside == []
+
+
+def test_it_works_by_keyboard(service: Service, singer: Browser, open_page: Callable[..., Page]) -> None:
+    page = open_page(singer)
+    page.goto(f"{service.url}/?{CALM}")
+    page.wait_for_selector("#start:enabled")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")  # the link that skips to Start
+    page.keyboard.press("Tab")
+    if page.evaluate("document.activeElement.id") != "start":
+        page.focus("#start")
+    page.keyboard.press("Enter")
+    wait_state(page, "live")
+    page.focus("#pitch")
+    page.keyboard.press("ArrowRight")
+    wait_until(page, lambda shown: shown["controls_in_force"].get("pitch_semitones") == 1)
+    page.focus("#voices input:checked")
+    first = snapshot(page)["voice"]
+    page.keyboard.press("ArrowDown")
+    wait_until(page, lambda shown: shown["voice"] != first)
+    page.focus("#start")
+    page.keyboard.press("Space")
+    wait_state(page, "idle")

@@ -1,0 +1,121 @@
+"""Notes, WAV files, takes, the phrase, voices as the server may describe them, and words for failures."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page
+
+from bench.browser import pitch_of
+
+pytestmark = pytest.mark.browser
+
+
+def test_notes(modules: Page) -> None:
+    found = modules.evaluate(
+        """async () => {
+          const { nearestNote, noteName } = await import('/client/js/notes.js');
+          return [nearestNote(440), nearestNote(261.6256), nearestNote(0), nearestNote(450), noteName(-1)];
+        }"""
+    )
+    assert found == [
+        {"name": "A4", "cents": 0},
+        {"name": "C4", "cents": 0},
+        None,
+        {"name": "A4", "cents": 39},
+        "B-2",
+    ]
+
+
+def test_wav_files_are_read_by_others(modules: Page) -> None:
+    text = modules.evaluate(
+        """async () => {
+          const { wavFile } = await import('/client/js/wav.js');
+          const file = wavFile(Int16Array.of(0, 1, -1, 32767, -32768), 48000);
+          const bytes = new Uint8Array(await file.arrayBuffer());
+          return btoa(String.fromCharCode(...bytes));
+        }"""
+    )
+    with wave.open(io.BytesIO(base64.b64decode(text))) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 48000)
+        assert np.frombuffer(file.readframes(9), np.int16).tolist() == [0, 1, -1, 32767, -32768]
+
+
+def test_a_take_lines_up_whatever_the_order(modules: Page) -> None:
+    result = modules.evaluate(
+        """async () => {
+          const { Take } = await import('/client/js/take.js');
+          const take = new Take(1000);
+          const frame = (position, sign) =>
+            Int16Array.from({ length: 480 }, (_, i) => sign * ((position + i) % 9973));
+          for (let p = 760; p < 100000; p += 480) take.sung(p, frame(p, 1));
+          take.close();
+          take.sung(200000, frame(200000, 1));                                      // after the end: not in it
+          const early = take.complete;
+          for (let p = 100120 - 480; p >= 280; p -= 480) take.heard(p, frame(p, -1)); // backwards
+          const { dry, wet } = take.read();
+          return { early, complete: take.complete, lengths: [dry.length, wet.length],
+            opposite: dry.every((sample, i) => wet[i] === -sample), first: dry[0] };
+        }"""
+    )
+    assert result["early"] is False
+    assert result["complete"] is True
+    assert result["lengths"][0] == result["lengths"][1] == 99120
+    assert result["opposite"] is True
+    assert result["first"] == 1000
+
+
+def test_the_phrase_is_sung_in_tune(modules: Page) -> None:
+    phrase = modules.evaluate(
+        """async () => {
+          const { singPhrase } = await import('/client/js/phrase.js');
+          return Array.from((await singPhrase()).getChannelData(0).filter((_, i) => i % 3 === 0));
+        }"""
+    )
+    samples = np.array(phrase)
+    assert np.isfinite(samples).all()
+    assert abs(samples).max() == pytest.approx(0.5, abs=0.03)
+    # The fourth note, D4, 1.35 s after the start, before its vibrato sets in.
+    note = samples[int(1.45 * 16000) : int(1.65 * 16000)]
+    assert 1200 * np.log2(pitch_of(note, 16000) / 293.66) == pytest.approx(0, abs=25)
+
+
+def test_voices_as_servers_describe_them(modules: Page) -> None:
+    voices = modules.evaluate(
+        """async () => {
+          const { readVoice } = await import('/client/js/voices.js');
+          return [
+            readVoice({ profile_id: 'a', profile_name: 'Ann', builtin: true, user_id: 'me',
+              vocal_range: { min_note: 'A2', max_note: 'E4' } }, 'me'),
+            readVoice({ profile_id: 'b', name: 'Bob', user_id: 'me', description: null }, 'me'),
+            readVoice({ profile_id: 'c', user_id: 'other', vocal_range: null }, 'me'),
+          ];
+        }"""
+    )
+    assert voices[0] == {"id": "a", "name": "Ann", "description": "", "range": "A2–E4", "own": False}
+    assert voices[1] == {"id": "b", "name": "Bob", "description": "", "range": "", "own": True}
+    assert (voices[2]["name"], voices[2]["own"]) == ("Unnamed voice", False)
+
+
+def test_every_fatal_error_of_the_protocol_has_words(modules: Page) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text().split("Error codes:")[1]
+    codes = re.findall(r"`(\w+)` \(fatal\)|`(too_fast)`", text)
+    names = sorted(
+        {a or b for a, b in codes} | {"voice_not_found", "NotAllowedError", "NotFoundError", "insecure"}
+    )
+    assert "server_full" in names
+    titles = modules.evaluate(
+        """async (names) => {
+          const { failure } = await import('/client/js/words.js');
+          return names.map((name) => failure(name, 'no words').title);
+        }""",
+        names,
+    )
+    assert "no words" not in titles
+    assert len(set(titles)) == len(names)

@@ -1,0 +1,49 @@
+"""The types of the page hold under `tsc --strict`, and it keeps to what a strict content policy allows."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+WEB_CLIENT = Path(__file__).resolve().parents[2] / "web_client"
+
+
+def test_types_hold(tsc: list[str]) -> None:
+    done = subprocess.run(
+        [*tsc, "-p", str(WEB_CLIENT / "jsconfig.json")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_no_inline_scripts_or_styles_and_nothing_from_elsewhere() -> None:
+    html = (WEB_CLIENT / "index.html").read_text()
+    assert not re.search(r"<script(?![^>]*\bsrc=)", html)
+    assert not re.search(r"<style|\sstyle=|\son\w+=", html)
+    for file in WEB_CLIENT.rglob("*"):
+        if file.suffix in {".html", ".js", ".css"}:
+            links = re.findall(
+                r"""(?:src|href|url\(|from |import\()\s*=?\s*["']?https?://[^"') ]+""", file.read_text()
+            )
+            assert not links, f"{file.name} loads {links}"
+
+
+def test_every_control_has_a_label() -> None:
+    html = (WEB_CLIENT / "index.html").read_text()
+    for tag in re.findall(r"<(?:input|select)\b[^>]*>", html):
+        identity = re.search(r'id="([^"]+)"', tag)
+        assert identity, tag
+        assert f'for="{identity[1]}"' in html or "aria-label=" in tag, tag
+
+
+def test_modules_are_found_by_absolute_paths() -> None:
+    html = (WEB_CLIENT / "index.html").read_text()
+    paths = re.findall(r'(?:src|href)="(/[^"]*)"', html)
+    assert paths
+    for path in paths:
+        assert path.startswith("/client/")
+        assert (WEB_CLIENT / Path(path).relative_to("/client")).is_file(), path
