@@ -98,6 +98,11 @@ class Engine:
         return next(iter(self._lanes.values())).converter.sample_rate
 
     @property
+    def running(self) -> bool:
+        """Whether the compute thread is alive."""
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
     def converters(self) -> list[str]:
         """Names that `open_session` knows."""
         return list(self._lanes)

@@ -26,7 +26,6 @@ from realtime.errors import VoiceNotFound
 log = logging.getLogger(__name__)
 
 CLIENT = Path(__file__).resolve().parents[2] / "web_client"
-SETTINGS = web.AppKey("settings", Settings)
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -99,7 +98,7 @@ def create_app(settings: Settings) -> web.Application:
         block=48 * settings.live.block_ms,
         max_busy=settings.live.max_step_fraction,
     )
-    app[SETTINGS] = settings
+    app[health.SETTINGS] = settings
     app[api.STORE] = store
     app[api.CLONING] = Cloning(settings, store)
     app[websocket_handler.ENGINE] = engine

@@ -1,0 +1,166 @@
+"""All configuration, as one typed object.
+
+Sources, later ones winning: `config/default.yaml`, the file that `--config` or `AUTOVOICE_CONFIG` names, and
+environment variables such as `AUTOVOICE_SERVER__PORT=5001`. Nobody else reads the environment.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+DEFAULTS = Path(__file__).resolve().parent.parent / "config" / "default.yaml"
+PREFIX = "AUTOVOICE_"
+NOT_SETTINGS = {"AUTOVOICE_CONFIG", "AUTOVOICE_TEST_AUDIO"}
+
+
+class SettingsError(Exception):
+    """A configuration that cannot be used."""
+
+    code = "invalid_configuration"
+
+    def __init__(self, message: str, *suggestions: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.suggestions = list(suggestions)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerSettings(_Section):
+    """Where the server listens."""
+
+    host: str
+    port: int = Field(ge=0, le=65_535)
+
+
+class StorageSettings(_Section):
+    """Where files are kept; folders not named lie in `data_dir`."""
+
+    data_dir: Path
+    voice_profiles_dir: Path
+    models_dir: Path
+    temp_dir: Path
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, values: dict[str, Any]) -> dict[str, Any]:
+        data = Path(values.get("data_dir") or _user_data()).expanduser()
+        named = {
+            "voice_profiles_dir": data / "voice_profiles",
+            "models_dir": data / "models",
+            "temp_dir": data / "temp",
+        }
+        given = {k: Path(v).expanduser() for k, v in values.items() if v is not None and k in named}
+        unknown = {k: v for k, v in values.items() if k not in named and k != "data_dir"}
+        return {"data_dir": data, **named, **given, **unknown}
+
+
+class LimitSettings(_Section):
+    """What one request may ask for."""
+
+    max_audio_size_mb: int = Field(gt=0)
+    min_profile_duration_s: float = Field(gt=0)
+    max_profile_duration_s: float = Field(gt=0)
+    concurrent_clones: int = Field(gt=0)
+
+
+class LiveSettings(_Section):
+    """Live sessions."""
+
+    capacity: int = Field(gt=0, le=1024)
+    block_ms: Literal[5, 10, 15, 20, 40]
+    max_step_fraction: float = Field(gt=0, le=1)
+
+
+class LoggingSettings(_Section):
+    """What is logged, and how."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+    format: Literal["console", "json"]
+
+
+class Settings(_Section):
+    """The whole configuration."""
+
+    server: ServerSettings
+    storage: StorageSettings
+    limits: LimitSettings
+    live: LiveSettings
+    logging: LoggingSettings
+
+
+def _user_data() -> Path:
+    """The folder for this user's data, after the XDG base directory specification."""
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "autovoice"
+
+
+def load_settings(config_file: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read and check the configuration.
+
+    Raises:
+        SettingsError: a file that cannot be read, an unknown key, or a value out of range; says which.
+    """
+    if config_file is None and environ.get("AUTOVOICE_CONFIG"):
+        config_file = Path(environ["AUTOVOICE_CONFIG"])
+    values = _read(DEFAULTS)
+    if config_file is not None:
+        _merge(values, _read(config_file))
+    for name, value in environ.items():
+        if name.startswith(PREFIX) and name not in NOT_SETTINGS:
+            keys = name.removeprefix(PREFIX).lower().split("__")
+            nested: dict[str, Any] = {keys[-1]: yaml.safe_load(value)}
+            for key in reversed(keys[:-1]):
+                nested = {key: nested}
+            _merge(values, nested)
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as problem:
+        raise _explain(problem) from problem
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(file.read_text()) or {}
+    except OSError as problem:
+        raise SettingsError(f"cannot read {file}: {problem.strerror}", "check the path given") from problem
+    except yaml.YAMLError as problem:
+        raise SettingsError(f"{file} is not YAML: {problem}") from problem
+    if not isinstance(values, dict):
+        raise SettingsError(f"{file} must hold sections such as 'server:'")
+    return values
+
+
+def _merge(base: dict[str, Any], changes: dict[str, Any]) -> None:
+    for key, value in changes.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            _merge(base[key], value)
+        else:
+            base[key] = value
+
+
+def _names_at(place: tuple[int | str, ...]) -> list[str]:
+    model: Any = Settings
+    for key in place:
+        model = model.model_fields[key].annotation
+    return list(model.model_fields)
+
+
+def _explain(problem: ValidationError) -> SettingsError:
+    first = problem.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = _names_at(first["loc"][:-1])
+        near = difflib.get_close_matches(str(first["loc"][-1]), known, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+        return SettingsError(f"unknown setting {place!r}", hint)
+    return SettingsError(f"{place}: {first['msg']} (it is {first['input']!r})")

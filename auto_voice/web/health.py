@@ -1,0 +1,92 @@
+"""Is the server well? For people, load balancers and orchestrators."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from aiohttp import web
+
+from auto_voice import __version__
+from auto_voice.settings import Settings
+from auto_voice.web.websocket_handler import ENGINE
+
+SETTINGS = web.AppKey("settings", Settings)
+LOW_DISK_BYTES = 200 * 2**20
+ENDPOINTS = {
+    "page": "/",
+    "live": "/ws/live",
+    "voice_clone": "/api/v1/voice/clone",
+    "voice_profiles": "/api/v1/voice/profiles",
+    "metrics": "/metrics",
+    "ready": "/api/v1/health/ready",
+    "alive": "/api/v1/health/live",
+}
+
+
+@cache
+def gpu_available() -> bool:
+    """Whether torch sees a CUDA device."""
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _storage(settings: Settings) -> str:
+    folder = settings.storage.voice_profiles_dir
+    if not os.access(folder, os.W_OK):
+        return "not writable"
+    return "low on space" if shutil.disk_usage(folder).free < LOW_DISK_BYTES else "ok"
+
+
+def examine(app: web.Application) -> dict[str, Any]:
+    """The health document."""
+    engine = app[ENGINE]
+    stats = engine.snapshot()
+    dependencies = {"engine": "ok" if engine.running else "not running", "storage": _storage(app[SETTINGS])}
+    status = "healthy"
+    if dependencies["storage"] != "ok" or stats.sessions >= stats.capacity:
+        status = "degraded"
+    if dependencies["engine"] != "ok":
+        status = "unhealthy"
+    return {
+        "status": status,
+        "service": "autovoice",
+        "version": __version__,
+        "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
+        "gpu_available": gpu_available(),
+        "model_loaded": engine.running,
+        "live": {"sessions": stats.sessions, "capacity": stats.capacity, "converters": engine.converters},
+        "dependencies": dependencies,
+        "endpoints": ENDPOINTS,
+    }
+
+
+async def health(request: web.Request) -> web.Response:
+    """GET /health: everything; 503 when unhealthy."""
+    document = await asyncio.to_thread(examine, request.app)
+    return web.json_response(document, status=503 if document["status"] == "unhealthy" else 200)
+
+
+async def alive(request: web.Request) -> web.Response:
+    """GET /api/v1/health/live: the process answers."""
+    return web.json_response({"status": "alive"})
+
+
+async def ready(request: web.Request) -> web.Response:
+    """GET /api/v1/health/ready: sessions can be taken (503 not_ready otherwise)."""
+    if request.app[ENGINE].running:
+        return web.json_response({"status": "ready"})
+    return web.json_response({"status": "not_ready"}, status=503)
+
+
+def add_routes(app: web.Application) -> None:
+    """Register the endpoints, with and without the API's prefix."""
+    for base in ("/health", "/api/v1/health"):
+        app.router.add_get(base, health)
+        app.router.add_get(f"{base}/live", alive)
+        app.router.add_get(f"{base}/ready", ready)

@@ -1,0 +1,75 @@
+"""Checks on what a request asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from auto_voice.storage.profiles import SORTABLE
+
+MOST_PER_PAGE = 200
+
+
+class InvalidParameter(Exception):
+    """A parameter that cannot be used."""
+
+    code = "invalid_parameter"
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"{name}: {message}")
+        self.message = f"{name} {message}"
+        self.suggestions: list[str] = []
+
+
+@dataclass(frozen=True)
+class Page:
+    """Part of a list: `limit` items from `offset` on."""
+
+    offset: int
+    limit: int
+
+    def described(self, total: int) -> dict[str, int]:
+        """The `pagination` object of an answer, in both documented dialects."""
+        return {
+            "total": total,
+            "offset": self.offset,
+            "limit": self.limit,
+            "page": self.offset // self.limit + 1,
+            "per_page": self.limit,
+            "pages": -(-total // self.limit),
+        }
+
+
+def _whole(query: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = query.get(name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not low <= int(text) <= high:
+        raise InvalidParameter(name, f"must be a whole number from {low} to {high}")
+    return int(text)
+
+
+def pagination(query: Mapping[str, str]) -> Page:
+    """Read page/per_page or limit/offset.
+
+    Raises:
+        InvalidParameter: not numbers, or out of range.
+    """
+    limit = _whole(query, "limit", _whole(query, "per_page", 50, 1, MOST_PER_PAGE), 1, MOST_PER_PAGE)
+    if "offset" in query:
+        return Page(_whole(query, "offset", 0, 0, 10**9), limit)
+    return Page((_whole(query, "page", 1, 1, 10**6) - 1) * limit, limit)
+
+
+def sorting(query: Mapping[str, str]) -> tuple[str, str]:
+    """Read sort_by and order.
+
+    Raises:
+        InvalidParameter: something that cannot be sorted by.
+    """
+    sort_by, order = query.get("sort_by", "created_at"), query.get("order", "desc")
+    if sort_by not in SORTABLE:
+        raise InvalidParameter("sort_by", f"must be one of {', '.join(SORTABLE)}")
+    if order not in ("asc", "desc"):
+        raise InvalidParameter("order", "must be asc or desc")
+    return sort_by, order
