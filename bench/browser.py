@@ -84,6 +84,7 @@ class Service:
             "AUTOVOICE_SERVER__HOST": "127.0.0.1",
             "AUTOVOICE_SERVER__PORT": str(self.port),
             "AUTOVOICE_LIVE__CAPACITY": str(capacity),
+            "AUTOVOICE_LIVE__MAX_STEP_FRACTION": "1",  # a busy machine is no reason to refuse the one guest
             "AUTOVOICE_STORAGE__VOICE_PROFILES_DIR": str(folder / "profiles"),
         }
         self.process: subprocess.Popen[bytes] | None = None
@@ -99,7 +100,7 @@ class Service:
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        command = [sys.executable, "-m", "auto_voice.cli", "serve"]
+        command = [sys.executable, "-m", "auto_voice.web.app"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=subprocess.STDOUT)
         end = time.monotonic() + 120

@@ -13,7 +13,7 @@ from pipeline.converters.classic import Classic
 from pipeline.converters.classic.prior import CLASSES, PRIOR, posterior
 from pipeline.converters.classic.rows import HOP, UNVOICED, VOICED
 from pipeline.timbre import BAND_CENTRES_HZ, BANDS, SAMPLE_RATE
-from pipeline.voice import F0_QUANTILES, Timbre
+from pipeline.voice import Timbre
 
 Float = NDArray[np.float32]
 
@@ -65,21 +65,17 @@ def bandwidth(grains: Grains) -> float:
     return float(BAND_CENTRES_HZ[alive[-1]])
 
 
-def measure_timbre(audio: Float) -> tuple[Timbre, Float]:
-    """Average spectra and pitch quantiles of a recording.
+def measure_timbre(audio: Float) -> Timbre:
+    """Average spectra of a recording.
 
     Args:
         audio: (samples,) float32 mono at 48 kHz, one speaker, at least some seconds of voice.
-
-    Returns:
-        The timbre, and the pitch in Hz at `F0_QUANTILES`.
 
     Raises:
         ValueError: less than a second of voiced sound.
     """
     grains = listen(audio)
     voiced = grains.power[grains.kind == VOICED]
-    f0 = grains.f0_hz[grains.f0_hz > 0]
     if len(voiced) * HOP < SAMPLE_RATE:
         raise ValueError(
             f"only {len(voiced) * HOP / SAMPLE_RATE:.1f} s of voiced sound; at least 1 s is needed"
@@ -98,7 +94,7 @@ def measure_timbre(audio: Float) -> tuple[Timbre, Float]:
     by_pitch = np.tile(mean, (PITCH_BINS, 1))
     for b in np.unique(bins):
         by_pitch[b] = voiced[bins == b].mean(0)
-    timbre = Timbre(
+    return Timbre(
         unvoiced=unvoiced.mean(0) if len(unvoiced) >= 20 else mean,
         voiced=mean,
         classes=classes.astype(np.float32),
@@ -107,4 +103,3 @@ def measure_timbre(audio: Float) -> tuple[Timbre, Float]:
         by_pitch_seconds=(np.bincount(bins, minlength=PITCH_BINS) * HOP / SAMPLE_RATE).astype(np.float32),
         bandwidth_hz=bandwidth(grains),
     )
-    return timbre, np.quantile(f0, F0_QUANTILES).astype(np.float32)

@@ -18,9 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.profile import ProfileMeasurement
-
 from auto_voice.storage.errors import NotYourProfile, ProfileNotFound
+from pipeline.profile import ProfileMeasurement
 from pipeline.voice import EMBEDDING_SIZE, Voice
 from pipeline.voice_file import load_voice, save_voice
 

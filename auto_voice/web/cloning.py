@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import BodyPartReader, web
-from pipeline.errors import PipelineError
-from pipeline.profile import ProfileMeasurement
 
 from auto_voice.settings import Settings
 from auto_voice.storage.profiles import ProfileStore
 from auto_voice.web.errors import ApiError
+from pipeline.errors import PipelineError
+from pipeline.profile import ProfileMeasurement
 
 CHUNK = 1 << 18
 FIELDS = ("user_id", "profile_name", "name", "description")
@@ -26,10 +26,10 @@ Problem = tuple[str, str, list[str]]
 def measure_file(path: Path, name: str, settings: Settings) -> ProfileMeasurement | Problem:
     """Decode, check and measure a recording; a problem comes back as (code, message, suggestions)."""
     import torch
-    from pipeline.profile import make_voice
-    from pipeline.speaker import SpeakerEncoder
 
     from pipeline import io, weights
+    from pipeline.profile import make_voice
+    from pipeline.speaker import SpeakerEncoder
 
     torch.set_num_threads(1)
     limits = settings.limits
@@ -46,6 +46,7 @@ def measure_file(path: Path, name: str, settings: Settings) -> ProfileMeasuremen
             audio.samples,
             audio.sample_rate,
             encoder=encoder,
+            pitch_model=weights.fetch("swiftf0", settings.storage.models_dir),
             min_seconds=limits.min_profile_duration_s,
             max_seconds=limits.max_profile_duration_s,
             name=name,

@@ -40,6 +40,7 @@ JUMP_COST = 0.45  # per octave between neighbouring hops
 SWITCH_COST = 0.10  # for starting or ending voiced sound
 HIGH_ONSET_COST = 0.3  # per octave above HIGH_ONSET_HZ for starting there: coloured noise looks like that
 HIGH_ONSET_HZ = 300.0
+HIGH_CLARITY = 0.75  # that sound above it must have at any time
 QUIET = 10.0**-4.5  # sound so far below the running peak in power is not voiced (-45 dB)
 PEAK_FALL = 0.9977  # of the running peak in a hop (2 dB a second)
 FORGET = 0.7  # what a path's past counts for
@@ -103,7 +104,7 @@ def make_tables() -> Tables:
 def _take(state: LiveState, r: int, x: Float, fir: Float) -> None:
     """Put HOP new samples into the rings, without DC, and at the low rate."""
     start = state.position[r]
-    last_in, last_out = state.dc[r, 0], state.dc[r, 1]
+    last_in, last_out = np.float32(state.dc[r, 0]), np.float32(state.dc[r, 1])
     for i in range(HOP):
         value = x[i] if abs(x[i]) <= 8.0 else np.float32(0.0)
         last_out = value - last_in + np.float32(0.996) * last_out
@@ -149,6 +150,8 @@ def _find_candidates(state: LiveState, r: int, w: Tables) -> int:
         bend = w.clarity[lag - 1] - 2.0 * c + w.clarity[lag + 1]
         part = 0.5 * (w.clarity[lag - 1] - w.clarity[lag + 1]) / bend if bend < -1e-9 else 0.0
         peak = min(c - 0.25 * (w.clarity[lag - 1] - w.clarity[lag + 1]) * part, 1.0)
+        if lag < LOW_RATE / HIGH_ONSET_HZ and peak < HIGH_CLARITY:
+            continue
         value = peak - OCTAVE_COST * math.log2(lag / MIN_LAG)
         slot = found
         if found < CANDIDATES:

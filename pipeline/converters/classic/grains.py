@@ -79,8 +79,7 @@ def _sample(s: Rows, r: int, time: float, w: Work) -> np.float32:
     whole = int(math.floor(time))
     phase = int((time - whole) * PHASES + 0.5)
     if phase == 0:
-        total = s.ring[r, whole & (RING - 1)]
-        return total
+        return np.float32(s.ring[r, whole & (RING - 1)])
     start = whole - (TAPS // 2 - 1)
     total = np.float32(0.0)
     for i in range(TAPS):

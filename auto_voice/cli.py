@@ -1,0 +1,134 @@
+"""The `autovoice` command."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from auto_voice import __version__
+from auto_voice.cli_voices import convert_voice, voice_clone, voices
+from auto_voice.settings import Settings, SettingsError, load_settings
+
+app = typer.Typer(
+    help="AutoVoice: sing into the browser and hear another voice.", no_args_is_help=True, add_completion=False
+)
+app.add_typer(voices, name="voices")
+app.command("voice-clone")(voice_clone)
+app.command("convert-voice")(convert_voice)
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="a YAML file of settings")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="address to listen on")] = None,
+    port: Annotated[int | None, typer.Option(help="port to listen on")] = None,
+    tls: Annotated[
+        bool, typer.Option("--tls", help="https, with a self-made certificate unless --cert")
+    ] = False,
+    cert: Annotated[Path | None, typer.Option(help="PEM certificate (chain)")] = None,
+    key: Annotated[Path | None, typer.Option(help="its PEM key")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Serve the page and the API."""
+    from auto_voice.logs import set_up_logging
+
+    settings = load_settings(config)
+    changes = {k: v for k, v in (("host", host), ("port", port)) if v is not None}
+    settings = Settings.model_validate(
+        {**settings.model_dump(), "server": {**settings.server.model_dump(), **changes}}
+    )
+    set_up_logging(settings.logging)
+    if (cert is None) != (key is None):
+        raise SettingsError("--cert and --key go together")
+    context = None
+    console = Console(stderr=True)
+    if tls or cert is not None:
+        from auto_voice.tls import fingerprint, own_certificate, ssl_context
+
+        files = (cert, key) if cert and key else own_certificate(settings.storage.data_dir / "tls")
+        context = ssl_context(*files)
+        console.print(f"Certificate {files[0]}\n  SHA-256 {fingerprint(files[0])}", highlight=False)
+    from auto_voice.web.app import serve as run
+
+    url = f"{'https' if context else 'http'}://{settings.server.host}:{settings.server.port}"
+    console.print(f"AutoVoice {__version__} on [bold]{url}[/] (Ctrl+C ends it)", highlight=False)
+    try:
+        run(settings, context)
+    except OSError as problem:
+        raise SettingsError(
+            f"cannot listen on {settings.server.host}:{settings.server.port}: {problem.strerror}",
+            "choose another with --port, or end what uses it",
+        ) from problem
+
+
+@app.command("weights")
+def fetch_weights(config: ConfigOption = None) -> None:
+    """Fetch and verify the weights that AutoVoice needs."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+    from pipeline.weights import FILES, REQUIRED, fetch, verified
+
+    folder = load_settings(config).storage.models_dir
+    missing = [name for name in REQUIRED if not verified(FILES[name], folder / FILES[name].file_name)]
+    if not missing:
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        for name in missing:
+            bar = bars.add_task(FILES[name].description, total=FILES[name].size_bytes)
+            fetch(name, folder, lambda done, total, bar=bar: bars.update(bar, completed=done, total=total))  # type: ignore[misc]
+
+
+@app.command()
+def doctor(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Check whether AutoVoice works on this machine; exit code 1 if something does not."""
+    from auto_voice.doctor import Verdict, examine
+
+    console = Console()
+    verdicts: list[Verdict] = []
+    for verdict in examine(load_settings(config)):
+        verdicts.append(verdict)
+        if not as_json:
+            mark = "[green]ok  [/]" if verdict.ok else "[red]FAIL[/]"
+            advice = "" if verdict.ok else f" — {verdict.advice}"
+            console.print(f"{mark} {verdict.check:10s} {verdict.found}{advice}", highlight=False)
+    if as_json:
+        print(json.dumps([asdict(verdict) for verdict in verdicts], indent=1))
+    raise typer.Exit(0 if all(verdict.ok for verdict in verdicts) else 1)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)
+
+
+def _explain(problem: Any) -> int:
+    console = Console(stderr=True)
+    console.print(f"[red]error:[/] {problem.message}", highlight=False)
+    for suggestion in problem.suggestions:
+        console.print(f"  {suggestion}", highlight=False)
+    return 2
+
+
+def main() -> None:
+    """Run the command; problems that a person can solve are told in a line, with exit code 2."""
+    from auto_voice.storage.errors import StorageError
+    from pipeline.errors import PipelineError
+
+    try:
+        app()
+    except (SettingsError, StorageError, PipelineError) as problem:
+        sys.exit(_explain(problem))
+
+
+if __name__ == "__main__":
+    main()

