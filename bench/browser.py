@@ -164,25 +164,30 @@ def loop_delays(captured: Signal, played: Signal, longest_s: float = 0.5) -> tup
 
     Where the waveform survives, the delay is that of the highest normalised cross-correlation (its sign does
     not matter). A converter that re-makes the voice changes the waveform; where the correlation is below 0.5,
-    the delay is that of the best match of the envelopes (1 ms RMS), which a re-made burst still follows.
+    the delay is that of the best match of the envelopes (1 ms RMS) of the second that begins with the burst:
+    one burst looks like another, but no second has the distances of another.
     """
-    delays = []
+    delays: list[float] = []
     lost = 0
     window = int(longest_s * SAMPLE_RATE)
     for start in _burst_starts(captured):
         begin = max(0, start - 240)
-        template = captured[begin : begin + BURST + 480]
-        room = played[begin : begin + window + template.size]
-        if room.size < window + template.size:
-            break
-        lag, height = _best_lag(template, room)
-        if height < 0.5:
-            lag, height = _best_lag(_envelope(template), _envelope(room))
-        if height < 0.5:
-            lost += 1
+        lag, height = 0, 0.0
+        for size, view in ((BURST + 480, _as_it_is), (SAMPLE_RATE, _envelope)):
+            room = played[begin : begin + window + size]
+            if room.size < window + size:
+                return np.array(delays), lost
+            lag, height = _best_lag(view(captured[begin : begin + size]), view(room))
+            if height >= 0.5:
+                delays.append(1000 * lag / SAMPLE_RATE)
+                break
         else:
-            delays.append(1000 * lag / SAMPLE_RATE)
+            lost += 1
     return np.array(delays), lost
+
+
+def _as_it_is(audio: Signal) -> Signal:
+    return audio
 
 
 def _envelope(audio: Signal) -> Signal:

@@ -46,6 +46,12 @@ def test_what_comes_again_makes_it_grow(modules: Page) -> None:
     assert 3000 <= result["log"][-1] < 3000 + 240
 
 
+def test_a_long_stall_that_comes_again_is_met_step_by_step(modules: Page) -> None:
+    stall = [{"need": 20000, "times": 12}, {"need": 1600, "times": 400}]
+    result = run(modules, [{"need": 1600, "times": 200}, *stall, *stall])
+    assert result["log"][-1] - result["log"][0] == 960
+
+
 def test_a_longer_way_is_met_at_once(modules: Page) -> None:
     result = run(modules, [{"need": 6000, "times": 60}])
     assert 6000 <= result["log"][-1] < 6000 + 240

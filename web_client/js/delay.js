@@ -14,10 +14,12 @@ const SHRINK_STEP_S = 0.001;
 const SHRINK_EVERY_S = 0.25; // of silence
 const SHRINK_SLACK_S = 0.003; // keep this much more than was needed, so that growing is rare
 const GRACE_FRAMES = 30; // the first frames find cold caches on both sides: no reason for a lasting delay
-// One stall now and then is borne (it is faded over); what comes again, or stays, is a reason for more delay.
+// One stall now and then is borne (it is faded over). One that comes again is met step by step, because a
+// few short gaps are better than a delay as long as the longest of them; a longer way is met at once.
 const SAME_EPISODE_FRAMES = 50;
 const AGAIN_FRAMES = 3000;
-const LASTING_FRAMES = 8;
+const LASTING_FRAMES = 30;
+const AGAIN_STEP_S = 0.02;
 const MIN_FRAMES_TO_SHRINK = 500;
 const QUANTILE = 0.999;
 const MAX_DELAY_S = 1;
@@ -79,18 +81,18 @@ export class DelayController {
    */
   observe(need) {
     this.frames++;
-    const late = need > this.delay;
-    if (late) this.late++;
-    if (this.frames <= GRACE_FRAMES) return;
-    this.needs.add(need);
-    if (!late) return;
+    if (this.frames > GRACE_FRAMES) this.needs.add(need);
+    if (need <= this.delay) return;
+    this.late++;
     const since = this.frames - this.lastLate;
     this.lastLate = this.frames;
     this.lateInEpisode = since > SAME_EPISODE_FRAMES ? 1 : this.lateInEpisode + 1;
     const again = since > SAME_EPISODE_FRAMES && since < AGAIN_FRAMES;
-    if (this.held !== null || !(again || this.lateInEpisode >= LASTING_FRAMES)) return;
+    const lasting = this.lateInEpisode >= LASTING_FRAMES;
+    if (this.held !== null || !(again || lasting)) return;
     const wanted = Math.round(this.needed + GROW_MARGIN_S * this.sampleRate);
-    if (wanted > this.delay) this.delay = Math.min(this.maximum, wanted);
+    const most = lasting ? this.maximum : this.delay + Math.round(AGAIN_STEP_S * this.sampleRate);
+    this.delay = Math.max(this.delay, Math.min(this.maximum, wanted, most));
   }
 
   /**
