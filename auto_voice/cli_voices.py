@@ -65,7 +65,7 @@ def voice_clone(
     heard = profile["vocal_range"]
     console.print(f"[green]{name}[/] is voice [bold]{profile['profile_id']}[/]", highlight=False)
     console.print(
-        f"  {heard['min_note']} to {heard['max_note']}, quality {profile['quality_metrics']['quality_score']:.2f}",
+        f"  {heard['min_note']} to {heard['max_note']}, quality {measured.quality_metrics['quality_score']:.2f}",
         highlight=False,
     )
     for warning in profile["warnings"]:

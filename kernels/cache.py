@@ -27,6 +27,6 @@ def place() -> None:
     """Point numba's cache at `$XDG_CACHE_HOME/autovoice`, unless NUMBA_CACHE_DIR names a place."""
     if "NUMBA_CACHE_DIR" not in os.environ:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        numba.config.CACHE_DIR = str(
+        vars(numba.config)["CACHE_DIR"] = str(
             base / "autovoice" / f"kernels-{fingerprint(Path(__file__).parent.parent)}"
         )

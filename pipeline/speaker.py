@@ -94,7 +94,8 @@ class SpeakerEncoder:
             pad_mode="constant",
             return_complex=True,
         )
-        return spectrum.abs().square().T @ self._filters
+        power: Tensor = spectrum.abs().square().T @ self._filters
+        return power
 
 
 def _at_level(audio: Float) -> Float:

@@ -87,7 +87,7 @@ def sing(
     return voice
 
 
-def _envelope(hz: NDArray[np.float64], vowel: str) -> NDArray[np.float64]:
+def _envelope(hz: NDArray[np.floating], vowel: str) -> NDArray[np.floating]:
     """Amplitude of a vocal tract of four resonances at some frequencies."""
     gain = np.ones_like(hz)
     for centre, width in VOWELS[vowel]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableSet
+from collections.abc import Awaitable, Callable
 
 from aiohttp import WSMsgType, web
 
@@ -17,7 +17,7 @@ from realtime.transports.websocket import WebSocketOutbox
 
 ENGINE = web.AppKey("engine", Engine)
 RESOLVE_VOICE: web.AppKey[Callable[[str, str | None], Awaitable[Voice]]] = web.AppKey("resolve_voice")
-CONVERSATIONS: web.AppKey[MutableSet[Conversation]] = web.AppKey("conversations")
+CONVERSATIONS: web.AppKey[set[Conversation]] = web.AppKey("conversations", set)
 
 STEP_TIMEOUT_S = 10.0  # for hello, and for start
 IDLE_TIMEOUT_S = 30.0

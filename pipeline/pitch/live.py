@@ -206,14 +206,14 @@ def _refine(state: LiveState, r: int, lag: float) -> float:
     near = int(lag * DECIMATION + 0.5)
     window = max(2 * LOOKAHEAD - near, MIN_WINDOW * DECIMATION)
     reach = 3
-    best, place = -2.0, near
+    best, place = np.float32(-2.0), near
     for candidate in range(near - reach, near + reach + 1):
         c = _clarity(ring, end, window, candidate)
         if c > best:
             best, place = c, candidate
     left, right = _clarity(ring, end, window, place - 1), _clarity(ring, end, window, place + 1)
-    bend = left - 2.0 * best + right
-    part = 0.5 * (left - right) / bend if bend < -1e-9 else 0.0
+    bend = float(left - 2.0 * best + right)
+    part = 0.5 * float(left - right) / bend if bend < -1e-9 else 0.0
     return place + min(0.5, max(-0.5, part))
 
 

@@ -22,7 +22,7 @@ SILENCE_PEAK = 1e-3  # digital silence is a texture that the model never saw
 class PitchTrack:
     """Pitch at equally spaced instants; all arrays are (frames,)."""
 
-    times_s: NDArray[np.float64]
+    times_s: NDArray[np.floating]
     f0_hz: Float  # 0 where unvoiced
     confidence: Float  # 0..1; voiced from 0.5 on
 
@@ -54,7 +54,7 @@ def track(
     mono = np.ascontiguousarray(mono, np.float32)
     if len(mono) < 256:
         mono = np.pad(mono, (0, 256 - len(mono)))
-    inputs = {"audio": mono[None], "fmin": np.float32(low_hz), "fmax": np.float32(high_hz)}
+    inputs = {"audio": mono[None], "fmin": np.array(low_hz, np.float32), "fmax": np.array(high_hz, np.float32)}
     pitch, confidence = (
         np.asarray(a[0], np.float32) for a in _session(model).run(["pitch", "confidence"], inputs)
     )
