@@ -56,7 +56,7 @@ def push(s: Stft, samples: Float) -> int:
     """
     size = s.window.shape[0]
     hop = size // 2
-    n = min(hop - int(s.fill[0]), samples.shape[0])
+    n: int = min(hop - int(s.fill[0]), samples.shape[0])
     for i in range(n):
         s.past[hop + s.fill[0] + i] = samples[i]
     s.fill[0] += n

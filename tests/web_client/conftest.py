@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -114,11 +115,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 class Line:
-    """A TCP line to the service that can be cut and mended."""
+    """A TCP line to the service that can be cut, mended and stalled."""
 
     def __init__(self, port: int) -> None:
         self.target = port
         self.up = True
+        self.flowing = threading.Event()
+        self.flowing.set()
         self.pairs: list[socket.socket] = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
@@ -143,6 +146,7 @@ class Line:
     def _carry(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                self.flowing.wait()
                 sink.sendall(data)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_RDWR)
@@ -153,6 +157,12 @@ class Line:
         for end in self.pairs:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+    def stall(self, seconds: float) -> None:
+        """Let nothing through for a while, then all of it at once."""
+        self.flowing.clear()
+        time.sleep(seconds)
+        self.flowing.set()
 
     def mend(self) -> None:
         """Let connections through again."""

@@ -111,8 +111,8 @@ def test_what_comes_out_is_transposed(
     pin(page)
     for semitones in (7, 12):
         slide(page, "pitch", semitones)
-        page.wait_for_timeout(1000)
-        taken = tap(page, 1.5)
+        page.wait_for_timeout(600)
+        taken = tap(page, 1)
         sung = pitch_of(taken.captured, SAMPLE_RATE)
         heard = pitch_of(taken.played, SAMPLE_RATE)
         assert sung == pytest.approx(220, rel=0.003)
@@ -120,24 +120,26 @@ def test_what_comes_out_is_transposed(
         assert cents == pytest.approx(100 * semitones, abs=20)
 
 
-@pytest.mark.parametrize(("converter", "mix"), [("passthrough", 100), ("classic", 0), ("classic", 100)])
+@pytest.mark.parametrize(("converter", "mixes"), [("passthrough", (100,)), ("classic", (0, 100))])
 def test_it_comes_out_at_the_delay_that_the_page_shows(
-    service: Service, burster: Browser, open_page: Callable[..., Page], converter: str, mix: int
+    service: Service, burster: Browser, open_page: Callable[..., Page], converter: str, mixes: tuple[int, ...]
 ) -> None:
     page = open_page(burster)
     go_live(page, f"{service.url}/?{CALM}&converter={converter}")
-    slide(page, "mix", mix)
     pin(page)
-    taken = tap(page, 4)
-    delays, lost = loop_delays(taken.captured, taken.played)
-    assert delays.size >= 8
-    assert lost <= delays.size / 4
-    shown = taken.after["delay"]
-    assert taken.before["delay"]["loop_samples"] == shown["loop_samples"]
-    assert np.median(delays) == pytest.approx(shown["loop_ms"], abs=3)
-    assert sum(shown["parts_ms"].values()) == pytest.approx(shown["mouth_to_ear_ms"], abs=0.01)
-    total = float(page.inner_text("#delay-total"))
-    assert total == pytest.approx(shown["mouth_to_ear_ms"], abs=1)
+    for mix in mixes:
+        slide(page, "mix", mix)
+        page.wait_for_timeout(200)
+        taken = tap(page, 4)
+        delays, lost = loop_delays(taken.captured, taken.played)
+        assert delays.size >= 6
+        assert lost <= delays.size / 4
+        shown = taken.after["delay"]
+        assert taken.before["delay"]["loop_samples"] == shown["loop_samples"]
+        assert np.median(delays) == pytest.approx(shown["loop_ms"], abs=3)
+        assert sum(shown["parts_ms"].values()) == pytest.approx(shown["mouth_to_ear_ms"], abs=0.01)
+        total = float(page.inner_text("#delay-total"))
+        assert total == pytest.approx(shown["mouth_to_ear_ms"], abs=1)
 
 
 def test_a_take_is_aligned_to_the_sample(
@@ -226,7 +228,7 @@ def test_a_full_server_lets_the_next_one_in(
     assert "full" in third.inner_text("#failure")
     pages[0].click("#start")
     wait_state(pages[0], "idle")
-    third.wait_for_timeout(300)
+    wait_until(pages[1], lambda shown: shown["sessions"] == 1)
     third.click("#retry")
     wait_state(third, "live")
     assert third.is_hidden("#failure")
@@ -250,6 +252,28 @@ def test_a_lost_connection_comes_back_with_its_controls(
     received = after["counters"]["frames_received"]
     wait_until(page, lambda shown: shown["counters"]["frames_received"] > received + 50)
     assert page.is_hidden("#failure")
+
+
+def test_underruns_at_the_shortest_latency_lead_to_the_gentler_one(
+    line: Any, singer: Browser, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(singer)
+    go_live(page, f"{line.url}/?converter=passthrough")
+    before = snapshot(page)
+    for _ in range(12):
+        if snapshot(page)["audio"]["latency_hint"] != 0:
+            break
+        line.stall(0.3)
+        page.wait_for_timeout(300)
+    after = wait_until(page, lambda shown: shown["audio"]["latency_hint"] == "interactive")
+    assert after["session"] == before["session"]
+    assert "drops out" in page.inner_text("#notice")
+    page.wait_for_timeout(1000)
+    taken = tap(page, 0.5)
+    assert np.abs(taken.played).max() > 0.1
+    assert taken.after["audio"]["frame"] == 480
+    assert taken.after["counters"]["underruns"] >= 4
+    assert taken.after["session"] == before["session"]
 
 
 def test_a_voice_that_is_too_short_is_refused_in_words(

@@ -90,8 +90,10 @@ def _level_and_smooth(gain: Float, w: Work) -> None:
         before += LOUDNESS[b] * math.exp(w.source[b])
         after += LOUDNESS[b] * math.exp(w.source[b] + w.difference[b])
     level = math.log(before / after)
+    for b in range(BANDS):
+        w.difference[b] = math.exp(0.5 * (w.difference[b] + level))
     for k in range(BINS):
-        w.re_filter[k] = math.exp(0.5 * (_at(w.difference, w.band_of_bin[k]) + level))
+        w.re_filter[k] = _at(w.difference, w.band_of_bin[k])
         w.im_filter[k] = 0.0
     fft.irfft(w.re_filter, w.im_filter, FFT_SIZE, w.buffer, w.plan)
     for i in range(1, FFT_SIZE // 2 + 1):

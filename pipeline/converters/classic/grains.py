@@ -26,6 +26,7 @@ class Work(NamedTuple):
 
     plan: fft.Plan
     buffer: Float  # (FFT_SIZE,)
+    segment: Float  # (FFT_SIZE,) input around a mark
     re: Float  # (BINS,) spectrum of the grain at hand
     im: Float  # (BINS,)
     re_change: Float  # (BINS,) spectrum of its difference from the grain one period earlier
@@ -55,6 +56,7 @@ def make_work() -> Work:
     return Work(
         plan=fft.plan(FFT_SIZE),
         buffer=np.zeros(FFT_SIZE, real),
+        segment=np.zeros(FFT_SIZE, real),
         re=np.zeros(BINS, real),
         im=np.zeros(BINS, real),
         re_change=np.zeros(BINS, real),
@@ -74,20 +76,6 @@ def make_work() -> Work:
 
 
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
-def _sample(s: Rows, r: int, time: float, w: Work) -> np.float32:
-    """The input of one row at a fractional position."""
-    whole = int(math.floor(time))
-    phase = int((time - whole) * PHASES + 0.5)
-    if phase == 0:
-        return np.float32(s.ring[r, whole & (RING - 1)])
-    start = whole - (TAPS // 2 - 1)
-    total = np.float32(0.0)
-    for i in range(TAPS):
-        total += w.sinc[phase, i] * s.ring[r, (start + i) & (RING - 1)]
-    return total
-
-
-@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def transform_size(left: float, right: float, size: float) -> int:
     """The FFT size that holds a grain and the ringing of its filter."""
     return FFT_SIZE // 2 if (left + right) / size + 2 * SPREAD + 2 <= FFT_SIZE // 2 else FFT_SIZE
@@ -102,17 +90,33 @@ def extract(
     The window falls from 1 at the mark to 0 at `left` samples before and `right` samples after it. `centre`
     is where the mark will be laid down: its fraction of a sample is kept. `size` > 1 moves all frequencies up.
     """
+    buffer, segment, sinc, hann, ring = w.buffer, w.segment, w.sinc, w.hann, s.ring[r]
     for i in range(n):
-        w.buffer[i] = 0.0
+        buffer[i] = 0.0
+    # a straight copy first: the filters then run over neighbouring samples
+    base = math.floor(mark - left) - TAPS
+    for i in range(int(left + right) + 2 * TAPS + 2):
+        segment[i] = ring[(base + i) & (RING - 1)]
     fraction = centre - math.floor(centre)
     for o in range(-int(left / size), int(right / size) + 2):
         d = (o - fraction) * size
         u = -d / left if d < 0.0 else d / right
-        if u < 1.0:
-            x = u * WINDOW_STEPS
-            j = int(x)
-            window = w.hann[j] + (x - j) * (w.hann[j + 1] - w.hann[j])
-            w.buffer[o if o >= 0 else n + o] = window * _sample(s, r, mark + d, w)
+        if u >= 1.0:
+            continue
+        x = u * WINDOW_STEPS
+        j = int(x)
+        window = hann[j] + np.float32(x - j) * (hann[j + 1] - hann[j])
+        time = mark + d
+        whole = math.floor(time)
+        phase = int((time - whole) * PHASES + 0.5)
+        if phase == 0:
+            value = segment[whole - base]
+        else:
+            start = whole - base - (TAPS // 2 - 1)
+            value = np.float32(0.0)
+            for i in range(TAPS):
+                value += sinc[phase, i] * segment[start + i]
+        buffer[o if o >= 0 else n + o] = window * value
 
 
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from pipeline.converters.classic.rows import HOP, PITCH_RING, RING, SIDE, UNVOICED_STEP, Rows
 from pipeline.pitch.live import LOOKAHEAD
 from pipeline.timbre import SAMPLE_RATE
+
+Float = NDArray[np.float32]
 
 SEARCH = 0.2  # marks may lie this fraction of a period from where the pitch tracker expects them
 
@@ -21,21 +25,22 @@ def f0_at(s: Rows, r: int, time: float) -> float:
 
 
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
-def _similarity(s: Rows, r: int, a: int, b: int, length: int, stride: int) -> float:
+def _similarity(ring: Float, a: int, b: int, length: int, stride: int) -> np.float32:
     """Normalised correlation of `length` samples from a and from b, every `stride`-th."""
     mask = RING - 1
-    ab, aa, bb = 0.0, 1e-9, 1e-9
+    ab, aa, bb = np.float32(0.0), np.float32(1e-9), np.float32(1e-9)
     for i in range(0, length, stride):
-        x, y = s.ring[r, (a + i) & mask], s.ring[r, (b + i) & mask]
+        x, y = ring[(a + i) & mask], ring[(b + i) & mask]
         ab += x * y
         aa += x * x
         bb += y * y
-    return ab / math.sqrt(aa * bb)
+    return np.float32(ab / math.sqrt(aa * bb))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _next_period(s: Rows, r: int, mark: float, period: float) -> float:
     """The place one period after `mark` where the waveform looks most like that at the mark."""
+    ring = s.ring[r]
     origin = int(math.floor(mark + 0.5))
     length = int(period)
     reach = max(2, int(SEARCH * period))
@@ -48,19 +53,19 @@ def _next_period(s: Rows, r: int, mark: float, period: float) -> float:
     centre = origin + int(period + 0.5)
     best, best_lag = -2.0, 0
     for lag in range(-reach, reach + 1, stride):
-        score = _similarity(s, r, start, start + centre - origin + lag, length, stride) - 0.1 * abs(lag) / reach
+        score = _similarity(ring, start, start + centre - origin + lag, length, stride) - 0.1 * abs(lag) / reach
         if score > best:
             best, best_lag = score, lag
     low = best_lag
     if stride > 1:
         best = -2.0
         for lag in range(best_lag - stride + 1, best_lag + stride):
-            score = _similarity(s, r, start, start + centre - origin + lag, length, 1)
+            score = _similarity(ring, start, start + centre - origin + lag, length, 1)
             if score > best:
                 best, low = score, lag
-    left = _similarity(s, r, start, start + centre - origin + low - 1, length, 1)
-    middle = _similarity(s, r, start, start + centre - origin + low, length, 1)
-    right = _similarity(s, r, start, start + centre - origin + low + 1, length, 1)
+    left = _similarity(ring, start, start + centre - origin + low - 1, length, 1)
+    middle = _similarity(ring, start, start + centre - origin + low, length, 1)
+    right = _similarity(ring, start, start + centre - origin + low + 1, length, 1)
     bend = left - 2.0 * middle + right
     part = 0.5 * (left - right) / bend if bend < -1e-9 else 0.0
     return mark + (centre - origin) + low + min(0.5, max(-0.5, part))

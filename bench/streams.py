@@ -1,0 +1,96 @@
+"""How many live sessions one process carries: the batched step's p99 must stay under 8 of every 10 ms.
+
+Every session sings its own synthetic line into the real engine at the pace of real time, all blocks at once
+(the worst case for a step). The number is raised until the step no longer holds or audio is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import numpy as np
+
+from auto_voice.storage.profiles import BUILTIN
+from bench.report import Report, parser
+from bench.server import RATE, song
+from pipeline.converters import available
+from pipeline.converters.base import Controls
+from pipeline.voice import Voice
+from pipeline.voice_file import load_voice
+from realtime.engine import Engine
+from realtime.protocol import Audio
+from realtime.session import Block
+from realtime.stats import EngineStats
+
+BLOCK = 480
+COUNTS = (1, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64)
+LIMIT_MS = 8.0
+
+
+class Counter:
+    """Takes what the engine renders, as a transport would."""
+
+    def on_block(self, block: Block) -> None:
+        """Note when it came."""
+        block.session.handed_over(block)
+
+    def on_failure(self, message: str) -> None:
+        """A step that fails ends the benchmark."""
+        raise RuntimeError(message)
+
+
+async def carry(converter: str, count: int, seconds: float) -> EngineStats:
+    """Run `count` sessions for a while and return the engine's figures."""
+    engine = Engine({converter: available()[converter]}, capacity=count, block=BLOCK, max_busy=100.0)
+    await asyncio.to_thread(engine.warm)
+    engine.start(asyncio.get_running_loop())
+    controls = Controls(pitch_semitones=4.0)
+    sessions = [engine.open_session(converter, _voice(), controls, Counter()) for _ in range(count)]
+    lines = [song(8.0, seed) for seed in range(min(count, 8))]
+    began = time.perf_counter()
+    for block in range(int(seconds * RATE / BLOCK)):
+        await asyncio.sleep(max(0.0, began + block * BLOCK / RATE - time.perf_counter()))
+        for i, session in enumerate(sessions):
+            line = lines[i % len(lines)]
+            place = (block + 37 * i) * BLOCK % (len(line) - BLOCK)
+            session.inbox.put(Audio(block, block * BLOCK, line[place : place + BLOCK].tobytes()))
+        engine.wake()
+    await asyncio.sleep(0.1)
+    stats = engine.snapshot()
+    engine.stop()
+    return stats
+
+
+def _voice() -> Voice:
+    return load_voice(BUILTIN / "bruno.safetensors")
+
+
+def main() -> None:
+    """Raise the number of sessions until they no longer fit."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--seconds", type=float, default=6, help="for each number of sessions")
+    arguments.add_argument("--converter", default="classic")
+    args = arguments.parse_args()
+    carried, p99, medians = 0, None, []
+    for count in COUNTS:
+        stats = asyncio.run(carry(args.converter, count, args.seconds))
+        print(
+            f"  {count:3d} sessions: step p50 {stats.step_p50_ms:.2f} ms, p99 {stats.step_p99_ms:.2f} ms, "
+            f"dropped {stats.dropped}"
+        )
+        medians.append((count, stats.step_p50_ms or 0.0))
+        if (stats.step_p99_ms or 0.0) >= LIMIT_MS or stats.dropped:
+            break
+        carried, p99 = count, stats.step_p99_ms
+    counts, times = np.array(medians).T
+    slope = float(np.polyfit(counts, times, 1)[0]) if len(counts) > 1 else None
+    report = Report("streams")
+    report.add("streams", carried, "sessions", ">= 16", int(args.seconds * RATE / BLOCK))
+    report.add("step_p99_ms", p99, "ms", "< 8")
+    report.add("cost_per_stream_us", None if slope is None else 1000 * slope, "us per 10 ms")
+    report.finish(args.json)
+
+
+if __name__ == "__main__":
+    main()
