@@ -13,7 +13,7 @@ from rich.console import Console
 
 from auto_voice import __version__
 from auto_voice.cli_voices import convert_voice, voice_clone, voices
-from auto_voice.settings import Settings, SettingsError, load_settings
+from auto_voice.settings import SettingsError, load_settings
 
 app = typer.Typer(
     help="AutoVoice: sing into the browser and hear another voice.", no_args_is_help=True, add_completion=False
@@ -40,11 +40,7 @@ def serve(
     """Serve the page and the API."""
     from auto_voice.logs import set_up_logging
 
-    settings = load_settings(config)
-    changes = {k: v for k, v in (("host", host), ("port", port)) if v is not None}
-    settings = Settings.model_validate(
-        {**settings.model_dump(), "server": {**settings.server.model_dump(), **changes}}
-    )
+    settings = load_settings(config).listening_on(host, port)
     set_up_logging(settings.logging)
     if (cert is None) != (key is None):
         raise SettingsError("--cert and --key go together")

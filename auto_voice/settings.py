@@ -52,14 +52,16 @@ class StorageSettings(_Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill(cls, values: dict[str, Any]) -> dict[str, Any]:
-        data = Path(values.get("data_dir") or _user_data()).expanduser()
+    def _fill(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or not values.get("data_dir"):
+            return values  # refused in pydantic's own words
+        data = Path(str(values["data_dir"])).expanduser()
         named = {
             "voice_profiles_dir": data / "voice_profiles",
             "models_dir": data / "models",
             "temp_dir": data / "temp",
         }
-        given = {k: Path(v).expanduser() for k, v in values.items() if v is not None and k in named}
+        given = {k: Path(str(v)).expanduser() for k, v in values.items() if v and k in named}
         unknown = {k: v for k, v in values.items() if k not in named and k != "data_dir"}
         return {"data_dir": data, **named, **given, **unknown}
 
@@ -97,10 +99,26 @@ class Settings(_Section):
     live: LiveSettings
     logging: LoggingSettings
 
+    def listening_on(self, host: str | None = None, port: int | None = None) -> Settings:
+        """The same settings with another address or port, where given.
 
-def _user_data() -> Path:
+        Raises:
+            SettingsError: a port out of range.
+        """
+        changes = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+        return _validated({**self.model_dump(), "server": {**self.server.model_dump(), **changes}})
+
+
+def _validated(values: dict[str, Any]) -> Settings:
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as problem:
+        raise _explain(problem) from problem
+
+
+def _user_data(environ: Mapping[str, str]) -> Path:
     """The folder for this user's data, after the XDG base directory specification."""
-    base = os.environ.get("XDG_DATA_HOME")
+    base = environ.get("XDG_DATA_HOME")
     return (Path(base) if base else Path.home() / ".local" / "share") / "autovoice"
 
 
@@ -118,22 +136,31 @@ def load_settings(config_file: Path | None = None, environ: Mapping[str, str] = 
     for name, value in environ.items():
         if name.startswith(PREFIX) and name not in NOT_SETTINGS:
             keys = name.removeprefix(PREFIX).lower().split("__")
-            nested: dict[str, Any] = {keys[-1]: yaml.safe_load(value)}
+            nested: dict[str, Any] = {keys[-1]: _scalar(value)}
             for key in reversed(keys[:-1]):
                 nested = {key: nested}
             _merge(values, nested)
+    storage = values["storage"]
+    if isinstance(storage, dict) and not storage.get("data_dir"):
+        storage["data_dir"] = _user_data(environ)
+    return _validated(values)
+
+
+def _scalar(text: str) -> str | int | float | None:
+    """The value of an environment variable: a number or null where it reads as one, else the text itself."""
     try:
-        return Settings.model_validate(values)
-    except ValidationError as problem:
-        raise _explain(problem) from problem
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    return value if value is None or isinstance(value, int | float) else text
 
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(file.read_text()) or {}
+        values = yaml.safe_load(file.read_text("utf-8")) or {}
     except OSError as problem:
         raise SettingsError(f"cannot read {file}: {problem.strerror}", "check the path given") from problem
-    except yaml.YAMLError as problem:
+    except (yaml.YAMLError, UnicodeDecodeError) as problem:
         raise SettingsError(f"{file} is not YAML: {problem}") from problem
     if not isinstance(values, dict):
         raise SettingsError(f"{file} must hold sections such as 'server:'")

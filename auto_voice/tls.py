@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import socket
@@ -10,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -27,7 +29,7 @@ def own_certificate(folder: Path) -> tuple[Path, Path]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     cert, key = folder / "self-made.crt", folder / "self-made.key"
-    if not (cert.exists() and key.exists() and _fresh(cert)):
+    if not (cert.exists() and key.exists() and _usable(cert, key)):
         _make(cert, key)
     return cert, key
 
@@ -61,6 +63,11 @@ def addresses() -> list[str]:
     """This machine's names and addresses, as far as it knows them itself."""
     host = socket.gethostname()
     names = ["localhost", "127.0.0.1", "::1", host]
+    for family, elsewhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        # which address would be used to reach others; connecting a datagram socket sends nothing
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((elsewhere, 9))
+            names.append(str(probe.getsockname()[0]))
     try:
         found = {str(info[4][0]).split("%")[0] for info in socket.getaddrinfo(host, None)}
     except OSError:
@@ -68,12 +75,15 @@ def addresses() -> list[str]:
     return list(dict.fromkeys([*names, *sorted(found)]))
 
 
-def _fresh(cert: Path) -> bool:
+def _usable(cert: Path, key: Path) -> bool:
+    """Whether the two files belong together and the certificate stays valid for a while."""
     try:
         certificate = x509.load_pem_x509_certificate(cert.read_bytes())
-    except ValueError:
+        private = serialization.load_pem_private_key(key.read_bytes(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         return False
-    return certificate.not_valid_after_utc > datetime.now(UTC) + RENEW
+    fresh = certificate.not_valid_after_utc > datetime.now(UTC) + RENEW
+    return fresh and certificate.public_key() == private.public_key()
 
 
 def _general_name(name: str) -> x509.GeneralName:
@@ -103,6 +113,7 @@ def _make(cert: Path, key: Path) -> None:
     pem = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    with open(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123
+    key.unlink(missing_ok=True)  # the mode below is for new files only
+    with open(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
         file.write(pem)
     cert.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
