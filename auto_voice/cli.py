@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from auto_voice import __version__
 from auto_voice.cli_voices import convert_voice, voice_clone, voices
@@ -94,8 +95,8 @@ def doctor(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         verdicts.append(verdict)
         if not as_json:
             mark = "[green]ok  [/]" if verdict.ok else "[red]FAIL[/]"
-            advice = "" if verdict.ok else f" — {verdict.advice}"
-            console.print(f"{mark} {verdict.check:10s} {verdict.found}{advice}", highlight=False)
+            told = verdict.found if verdict.ok else f"{verdict.found} — {verdict.advice}"
+            console.print(f"{mark} {verdict.check:10s} {escape(told)}", highlight=False, soft_wrap=True)
     if as_json:
         print(json.dumps([asdict(verdict) for verdict in verdicts], indent=1))
     raise typer.Exit(0 if all(verdict.ok for verdict in verdicts) else 1)
@@ -109,9 +110,9 @@ def version() -> None:
 
 def _explain(problem: Any) -> int:
     console = Console(stderr=True)
-    console.print(f"[red]error:[/] {problem.message}", highlight=False)
+    console.print(f"[red]error:[/] {escape(problem.message)}", highlight=False, soft_wrap=True)
     for suggestion in problem.suggestions:
-        console.print(f"  {suggestion}", highlight=False)
+        console.print(f"  {escape(suggestion)}", highlight=False, soft_wrap=True)
     return 2
 
 

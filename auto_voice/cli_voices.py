@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
@@ -63,13 +64,11 @@ def voice_clone(
         print(json.dumps(profile, indent=1, ensure_ascii=False))
         return
     heard = profile["vocal_range"]
-    console.print(f"[green]{name}[/] is voice [bold]{profile['profile_id']}[/]", highlight=False)
-    console.print(
-        f"  {heard['min_note']} to {heard['max_note']}, quality {measured.quality_metrics['quality_score']:.2f}",
-        highlight=False,
-    )
+    console.print(f"[green]{escape(name)}[/] is voice [bold]{profile['profile_id']}[/]", highlight=False)
+    score = measured.quality_metrics["quality_score"]
+    console.print(f"  {heard['min_note']} to {heard['max_note']}, quality {score:.2f}", highlight=False)
     for warning in profile["warnings"]:
-        console.print(f"  [yellow]note:[/] {warning}", highlight=False)
+        console.print(f"  [yellow]note:[/] {escape(warning)}", highlight=False)
 
 
 @voices.command("list")
@@ -88,7 +87,8 @@ def list_voices(
         heard = profile["vocal_range"]
         owner = profile["user_id"] or "built in"
         span = f"{heard['min_note']}–{heard['max_note']}"
-        table.add_row(profile["profile_id"], profile["profile_name"], span, owner, profile["description"])
+        row = (profile["profile_id"], profile["profile_name"], span, owner, profile["description"])
+        table.add_row(*(escape(text) for text in row))
     Console().print(table)
 
 
@@ -106,7 +106,7 @@ def delete_voice(
 ) -> None:
     """Delete a voice for good."""
     _store(load_settings(config)).delete(voice_id, user_id)
-    Console(stderr=True).print(f"voice {voice_id} is deleted", highlight=False)
+    Console(stderr=True).print(f"voice {escape(voice_id)} is deleted", highlight=False)
 
 
 def convert_voice(
