@@ -1,4 +1,4 @@
-"""Does anything grow? A real server and a few singers for minutes: delay, memory, drops at the end against the start."""
+"""Does anything grow? A real server and singers for minutes: delay and memory, the end against the start."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 import av
 import numpy as np
+import soxr
 from numpy.typing import NDArray
 
 from kernels.resampler import StreamResampler
@@ -31,9 +32,10 @@ REPLACED_MOST = 0.01  # more not-a-numbers than this, and the file is refused
 ENCODERS = {
     ".wav": ("wav", "pcm_s16le"),
     ".flac": ("flac", "flac"),
-    ".ogg": ("ogg", "libvorbis"),
+    ".ogg": ("ogg", "libopus"),
     ".mp3": ("mp3", "libmp3lame"),
 }
+OPUS_RATE = 48_000  # Opus knows no 44.1 kHz
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,6 @@ def _decode_stream(container: Any, sample_rate: int, max_seconds: float) -> Audi
 
 def _mono_blocks(container: Any, stream: Any) -> Iterator[Float]:
     """Decoded frames as (samples,) float32, channels averaged; a damaged end is left out."""
-    convert = av.AudioResampler(format="fltp")
     decoded = False
     packets = container.demux(stream)
     while True:
@@ -154,9 +155,20 @@ def _mono_blocks(container: Any, stream: Any) -> Iterator[Float]:
                 raise
             break
         for frame in frames:
-            for even in convert.resample(frame):
-                decoded = True
-                yield even.to_ndarray().mean(axis=0, dtype=np.float32)
+            decoded = True
+            yield _mono(frame)
+
+
+def _mono(frame: Any) -> Float:
+    """One decoded frame as (samples,) float32 in [-1, 1], channels averaged."""
+    samples = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, frame.layout.nb_channels).T
+    if samples.dtype == np.uint8:
+        samples = samples.astype(np.float32) / 128 - 1
+    elif samples.dtype.kind == "i":
+        samples = samples.astype(np.float32) / np.float32(-float(np.iinfo(samples.dtype).min))
+    return np.asarray(samples.mean(axis=0), np.float32)
 
 
 def encode(path: Path, samples: Float, sample_rate: int) -> None:
@@ -177,6 +189,8 @@ def encode(path: Path, samples: Float, sample_rate: int) -> None:
         )
     container_format, codec = ENCODERS[path.suffix.lower()]
     planes = np.atleast_2d(samples)
+    if codec == "libopus" and sample_rate != OPUS_RATE:
+        planes, sample_rate = soxr.resample(planes.T, sample_rate, OPUS_RATE).T, OPUS_RATE
     pcm = (np.clip(planes, -1.0, 1.0) * 32767).round().astype(np.int16)
     layout = "mono" if len(planes) == 1 else "stereo"
     aside = path.with_name(f".{path.name}.part")

@@ -103,7 +103,7 @@ def create_app(settings: Settings) -> web.Application:
     app[api.CLONING] = Cloning(settings, store)
     app[websocket_handler.ENGINE] = engine
     app[websocket_handler.RESOLVE_VOICE] = _resolver(store)
-    app[websocket_handler.CONVERSATIONS] = set()
+    app[websocket_handler.CONVERSATIONS] = {}
     app[metrics.METRICS] = metrics.Metrics(engine, store)
     app.on_response_prepare.append(_add_headers)
     app.on_shutdown.append(websocket_handler.shut_down)

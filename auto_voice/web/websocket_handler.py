@@ -17,7 +17,7 @@ from realtime.transports.websocket import WebSocketOutbox
 
 ENGINE = web.AppKey("engine", Engine)
 RESOLVE_VOICE: web.AppKey[Callable[[str, str | None], Awaitable[Voice]]] = web.AppKey("resolve_voice")
-CONVERSATIONS: web.AppKey[set[Conversation]] = web.AppKey("conversations", set)
+CONVERSATIONS: web.AppKey[dict[int, Conversation]] = web.AppKey("conversations")
 
 STEP_TIMEOUT_S = 10.0  # for hello, and for start
 IDLE_TIMEOUT_S = 30.0
@@ -35,13 +35,13 @@ async def live(request: web.Request) -> web.WebSocketResponse:
     conversation = Conversation(
         request.app[ENGINE], request.app[RESOLVE_VOICE], outbox, f"AutoVoice {__version__}"
     )
-    request.app[CONVERSATIONS].add(conversation)
+    request.app[CONVERSATIONS][id(conversation)] = conversation
     writer = asyncio.create_task(outbox.run())
     try:
         await _listen(socket, conversation)
     finally:
         conversation.close()
-        request.app[CONVERSATIONS].discard(conversation)
+        del request.app[CONVERSATIONS][id(conversation)]
         outbox.finish()
         await asyncio.wait({writer}, timeout=CLOSE_TIMEOUT_S)
         writer.cancel()
@@ -70,7 +70,7 @@ async def _listen(socket: web.WebSocketResponse, conversation: Conversation) -> 
 
 async def shut_down(app: web.Application) -> None:
     """Tell every live client that the server is going away (an aiohttp `on_shutdown` hook)."""
-    for conversation in list(app[CONVERSATIONS]):
+    for conversation in list(app[CONVERSATIONS].values()):
         conversation.report(
             LiveError("shutting_down", "the server is restarting", "the page reconnects by itself", fatal=True)
         )

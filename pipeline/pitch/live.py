@@ -33,17 +33,18 @@ CANDIDATES = 6
 
 Float = NDArray[np.float32]
 
+TINY = 1e-20  # smaller samples are taken for zero, before they can become denormal
 SILENCE = 1e-7  # mean power below which nothing is voiced (-70 dBFS)
-THRESHOLD = 0.58  # clarity that voiced sound must beat
+THRESHOLD = 0.48  # clarity that voiced sound must beat
 OCTAVE_COST = 0.035  # clarity that an octave lower pitch must have more
 JUMP_COST = 0.45  # per octave between neighbouring hops
 SWITCH_COST = 0.10  # for starting or ending voiced sound
 HIGH_ONSET_COST = 0.3  # per octave above HIGH_ONSET_HZ for starting there: coloured noise looks like that
 HIGH_ONSET_HZ = 300.0
 HIGH_CLARITY = 0.75  # that sound above it must have at any time
-QUIET = 10.0**-4.5  # sound so far below the running peak in power is not voiced (-45 dB)
+QUIET = 10.0**-3.8  # sound so far below the running peak in power is not voiced (-38 dB)
 PEAK_FALL = 0.9977  # of the running peak in a hop (2 dB a second)
-FORGET = 0.7  # what a path's past counts for
+FORGET = 0.85  # what a path's past counts for
 
 
 class LiveState(NamedTuple):
@@ -106,7 +107,7 @@ def _take(state: LiveState, r: int, x: Float, fir: Float) -> None:
     start = state.position[r]
     last_in, last_out = np.float32(state.dc[r, 0]), np.float32(state.dc[r, 1])
     for i in range(HOP):
-        value = x[i] if abs(x[i]) <= 8.0 else np.float32(0.0)
+        value = x[i] if TINY < abs(x[i]) <= 8.0 else np.float32(0.0)
         last_out = value - last_in + np.float32(0.996) * last_out
         if abs(last_out) < 1e-15:
             last_out = np.float32(0.0)

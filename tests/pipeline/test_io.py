@@ -69,7 +69,7 @@ def container(name: str, codec: str, rate: int, channels: str = "mono") -> bytes
         ("wav", "pcm_s16le", 8_000, "mono"),
         ("flac", "flac", 44_100, "stereo"),
         ("mp3", "libmp3lame", 44_100, "mono"),
-        ("ogg", "libvorbis", 48_000, "mono"),
+        ("ogg", "flac", 48_000, "mono"),
         ("ogg", "libopus", 48_000, "mono"),
         ("webm", "libopus", 48_000, "mono"),
         ("mp4", "aac", 44_100, "stereo"),
@@ -191,8 +191,10 @@ def test_encodes_what_decodes_to_the_same(suffix: str, tmp_path: Path) -> None:
     audio = decode(path)
     assert abs(np.sqrt(np.mean(audio.samples**2)) - 0.3535) < 0.02
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
-    io.encode(path, np.stack([tone(), tone()]), RATE)
-    assert decode(path).channels == 2
+    io.encode(path, np.stack([tone(rate=44_100), tone(rate=44_100)]), 44_100)
+    again = decode(path)
+    assert again.channels == 2
+    assert abs(again.seconds - 1.0) < 0.06
 
 
 def test_unknown_suffixes_are_refused(tmp_path: Path) -> None:

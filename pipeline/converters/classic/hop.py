@@ -26,6 +26,7 @@ from pipeline.converters.classic.rows import (
     VOICED,
     Rows,
 )
+from pipeline.pitch import live
 from pipeline.timbre import BANDS, SAMPLE_RATE
 
 Float = NDArray[np.float32]
@@ -140,8 +141,8 @@ def _gate(s: Rows, r: int, x: Float, threshold_db: float) -> None:
     start = s.position[r]
     power = np.float32(0.0)
     for i in range(HOP):
-        # NaN and infinity never enter the state
-        value = x[i] if abs(x[i]) <= 8.0 else np.float32(0.0)
+        # NaN, infinity and denormals never enter the state
+        value = x[i] if live.TINY < abs(x[i]) <= 8.0 else np.float32(0.0)
         power += value * value
         s.ring[r, (start + i) & (RING - 1)] = value
     open_ = threshold_db <= -100.0 or power / HOP > 10.0 ** (threshold_db / 10.0)

@@ -51,14 +51,15 @@ def _next_period(s: Rows, r: int, mark: float, period: float) -> float:
         return mark + period
     stride = max(1, int(period / 96))
     centre = origin + int(period + 0.5)
-    best, best_lag = -2.0, 0
+    best, best_lag = np.float32(-2.0), 0
     for lag in range(-reach, reach + 1, stride):
-        score = _similarity(ring, start, start + centre - origin + lag, length, stride) - 0.1 * abs(lag) / reach
+        score = _similarity(ring, start, start + centre - origin + lag, length, stride)
+        score -= np.float32(0.1 * abs(lag) / reach)
         if score > best:
             best, best_lag = score, lag
     low = best_lag
     if stride > 1:
-        best = -2.0
+        best = np.float32(-2.0)
         for lag in range(best_lag - stride + 1, best_lag + stride):
             score = _similarity(ring, start, start + centre - origin + lag, length, 1)
             if score > best:
@@ -66,8 +67,8 @@ def _next_period(s: Rows, r: int, mark: float, period: float) -> float:
     left = _similarity(ring, start, start + centre - origin + low - 1, length, 1)
     middle = _similarity(ring, start, start + centre - origin + low, length, 1)
     right = _similarity(ring, start, start + centre - origin + low + 1, length, 1)
-    bend = left - 2.0 * middle + right
-    part = 0.5 * (left - right) / bend if bend < -1e-9 else 0.0
+    bend = float(left - 2.0 * middle + right)
+    part = 0.5 * float(left - right) / bend if bend < -1e-9 else 0.0
     return mark + (centre - origin) + low + min(0.5, max(-0.5, part))
 
 

@@ -13,8 +13,8 @@ from pipeline.timbre import BANDS
 HOP = 240  # samples that a stream advances by (5 ms)
 RING = 16_384  # samples of input and output kept per row, a power of two (341 ms)
 HALF = 720  # a grain reaches at most this far from its centre (15 ms) ...
-SPREAD = 240  # ... of which its filter may ring this far ...
-SIDE = HALF - SPREAD  # ... and the rest is the sound itself
+SIDE = 672  # ... and takes in at most this much sound on either side: a period of 71 Hz
+SPREAD = 240  # samples that a filter rings to either side; at the edges of long grains less is kept of it
 DELAY = 2 * HALF  # a grain needs HALF samples after its centre, and reaches HALF back in the output
 UNVOICED_STEP = 240  # samples between marks in unvoiced sound
 PITCH_RING = 512  # hops of pitch kept per row, a power of two

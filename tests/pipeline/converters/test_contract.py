@@ -77,11 +77,12 @@ def test_block_invariance(name: str, bruno: Voice, data: st.DataObject) -> None:
     expected = whole.step({0: audio})[0]
     split = Stage(name)
     split.set(0, controls, bruno)
-    hop = split.converter.hop if split.converter.hop > 1 else 1
-    unit = 240 if hop == 240 else 37
-    out, at = [], 0
+    unit = max(split.converter.hop, 37)
+    sizes = data.draw(st.lists(st.integers(1, 40), min_size=1, max_size=8))
+    out: list[np.ndarray] = []
+    at = 0
     while at < len(audio):
-        size = min(unit * data.draw(st.integers(1, 40)), len(audio) - at)
+        size = min(unit * sizes[len(out) % len(sizes)], len(audio) - at)
         out.append(split.step({0: audio[at : at + size]})[0])
         at += size
     # the first block ramps dry/wet from full; compare after that
@@ -127,7 +128,7 @@ def test_a_reset_row_is_a_new_row(name: str, bruno: Voice) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_phase_continuity(name: str, aria: Voice) -> None:
     """A held note has no seams: nothing at block boundaries that is not elsewhere."""
-    audio = sing(vibrato(200, 1.5, RATE, depth_cents=0), RATE, np.random.default_rng(1), breath_db=-80)
+    audio = sing(vibrato(187.3, 1.5, RATE, depth_cents=0), RATE, np.random.default_rng(1), breath_db=-80)
     stage = Stage(name)
     stage.set(0, Controls(pitch_semitones=4, auto_pitch=False), aria)
     out = stage.run(audio[: len(audio) // 480 * 480])[RATE // 2 :].astype(float)
@@ -188,8 +189,7 @@ def test_tiny_numbers_do_not_linger(bruno: Voice) -> None:
     stage.run(np.full(4800, 1e-39, np.float32))
     for array in (*stage.state.pitch, *stage.state.streams):
         if array.dtype == np.float32:
-            tiny = np.abs(array[(array != 0) & (np.abs(array) < 1e-38)])
-            assert tiny.size == 0 or array is stage.state.streams.ring or array is stage.state.pitch.ring
+            assert not ((array != 0) & (np.abs(array) < 1e-38)).any()
 
 
 @pytest.mark.parametrize("semitones", [-12.0, -5.0, 4.0, 7.0, 12.0])

@@ -1,0 +1,68 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client.parser import text_string_to_metric_families
+
+from auto_voice.settings import load_settings
+from auto_voice.web.app import create_app
+
+
+@pytest.fixture
+async def client(tmp_path: Path) -> AsyncIterator[TestClient]:  # type: ignore[type-arg]
+    """A client of the whole server."""
+    settings = load_settings(
+        environ={"AUTOVOICE_STORAGE__DATA_DIR": str(tmp_path), "AUTOVOICE_LIVE__CAPACITY": "3"}
+    )
+    async with TestClient(TestServer(create_app(settings))) as client:
+        yield client
+
+
+async def scrape(client: TestClient) -> dict[tuple[str, ...], float]:  # type: ignore[type-arg]
+    """All samples, by name and the values of its labels in the order of their names."""
+    async with client.get("/metrics") as response:
+        assert response.status == 200
+        assert response.content_type == "text/plain"
+        text = await response.text()
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+async def test_requests_are_counted_by_route_not_by_path(client: TestClient) -> None:  # type: ignore[type-arg]
+    for path in ("/health", "/health", "/no/such", "/nor/this", "/api/v1/voice/profiles/nobody"):
+        async with client.get(path) as response:
+            await response.read()
+    found = await scrape(client)
+    count = "autovoice_http_requests_total"  # labels: method, route, status
+    assert found[count, "GET", "/health", "200"] == 2
+    assert found[count, "GET", "unknown", "404"] == 2
+    assert found[count, "GET", "/api/v1/voice/profiles/{profile_id}", "404"] == 1
+    assert found["autovoice_http_request_seconds_count", "/health"] == 2
+
+
+async def test_the_engine_and_the_store_are_read_when_asked(client: TestClient) -> None:  # type: ignore[type-arg]
+    found = await scrape(client)
+    assert found["autovoice_live_sessions",] == 0
+    assert found["autovoice_live_capacity",] == 3
+    assert found["autovoice_live_gap_samples_total",] == 0
+    assert found["autovoice_voice_profiles",] >= 6
+    assert found["autovoice_event_loop_lag_seconds",] >= 0
+
+
+async def test_health_tells_what_the_contract_names(client: TestClient) -> None:  # type: ignore[type-arg]
+    for path in ("/health", "/api/v1/health"):
+        async with client.get(path) as response:
+            assert response.status == 200
+            document = await response.json()
+        assert document["status"] == "healthy"
+        assert document["model_loaded"] is True
+        assert document["live"]["capacity"] == 3
+        for name in ("gpu_available", "timestamp", "service", "version", "endpoints", "dependencies"):
+            assert name in document
+    for path in ("/health/ready", "/api/v1/health/live"):
+        async with client.get(path) as response:
+            assert response.status == 200
