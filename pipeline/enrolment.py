@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.converters.base import ControlRows, Controls
 from pipeline.converters.classic import Classic
+from pipeline.converters.classic.grains import NOTHING
 from pipeline.converters.classic.prior import CLASSES, PRIOR, posterior
 from pipeline.converters.classic.rows import HOP, UNVOICED, VOICED
 from pipeline.timbre import BAND_CENTRES_HZ, BANDS, SAMPLE_RATE
@@ -61,7 +62,7 @@ def bandwidth(grains: Grains) -> float:
     if not len(heard):
         return float(BAND_CENTRES_HZ[-1])
     loud = np.percentile(heard, 90, axis=0)
-    alive = np.flatnonzero(loud > loud.max() - 16.0)  # 70 dB under the strongest band
+    alive = np.flatnonzero(loud > max(loud.max() - 16.0, np.log(NOTHING) + 1.5))  # 70 dB under the strongest
     return float(BAND_CENTRES_HZ[alive[-1]])
 
 

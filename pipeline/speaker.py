@@ -3,6 +3,8 @@ ICASSP 2018) with Resemblyzer's published weights, as a plain torch module."""
 
 from __future__ import annotations
 
+import pickle
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -53,11 +55,13 @@ class SpeakerEncoder:
 
     def __init__(self, weights: Path) -> None:
         self._model = Ge2e().eval()
-        loaded = torch.load(weights, map_location="cpu", weights_only=True)
         try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of other pickle protocols: such files are refused below
+                loaded = torch.load(weights, map_location="cpu", weights_only=True)
             state = {k: v for k, v in loaded["model_state"].items() if k.split(".")[0] in ("lstm", "linear")}
             self._model.load_state_dict(state)
-        except (KeyError, RuntimeError) as problem:
+        except (KeyError, TypeError, AttributeError, RuntimeError, EOFError, pickle.UnpicklingError) as problem:
             raise WeightsCorrupt(f"{weights.name} does not hold the speaker encoder: {problem}") from problem
         self._filters = torchaudio.functional.melscale_fbanks(
             WINDOW // 2 + 1, 0.0, SAMPLE_RATE / 2, MELS, SAMPLE_RATE, norm="slaney", mel_scale="slaney"
@@ -100,7 +104,7 @@ class SpeakerEncoder:
 
 def _at_level(audio: Float) -> Float:
     """Audio no quieter than LEVEL_DB."""
-    level = 10 * np.log10(np.mean(audio.astype(float) ** 2) + 1e-12)
+    level = 10 * np.log10(np.sum(audio.astype(float) ** 2) / max(1, len(audio)) + 1e-12)
     return audio * np.float32(10 ** (max(0.0, LEVEL_DB - level) / 20))
 
 

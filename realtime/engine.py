@@ -14,41 +14,23 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 
-from kernels.crossfade import power, to_pcm
-from pipeline.converters.base import ControlRows, Controls, Converter
+from pipeline.converters.base import Controls, Converter
 from pipeline.voice import Voice
 from realtime.errors import ServerFull
 from realtime.inbox import Inbox
+from realtime.lane import FAILURES, Lane
 from realtime.protocol import Audio
 from realtime.session import Block, Listener, Session
-from realtime.stats import EngineStats, Window
+from realtime.stats import EngineStats, Load, Window
 
 log = logging.getLogger(__name__)
 
 QUEUE_BLOCKS = 4  # blocks of a session that may wait before the oldest is dropped
-BUSY_SECONDS = 1.0  # over how long the load is averaged
-
-
-@dataclass
-class Lane:
-    """One converter with the rows of its sessions."""
-
-    name: str
-    converter: Converter
-    state: Any
-    voices: Any
-    controls: ControlRows
-    audio: torch.Tensor  # (rows, block)
-    active: torch.Tensor  # (rows,) bool
-    pcm: np.ndarray[tuple[int], np.dtype[np.int16]]
-    free: list[int]
-    sessions: dict[int, Session] = field(default_factory=dict)
 
 
 class Engine:
@@ -75,18 +57,15 @@ class Engine:
         self.block = block
         self.max_busy = max_busy
         self.clock = clock
-        self._lanes = {
-            name: _make_lane(name, make(block), capacity, block) for name, make in converters.items()
-        }
-        self._commands: deque[Callable[[], None]] = deque()
+        self._lanes = {name: Lane(name, make(block), capacity, block) for name, make in converters.items()}
+        self._commands: deque[tuple[Session, Callable[[], None]]] = deque()
         self._wake = threading.Event()
         self._stop = False
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._step_times = Window(4096)
         self._added = Window(4096)
-        self._busy = 0.0
-        self._busy_at = clock()
+        self._load = Load(clock)
         self._refused = 0
         self._blocks = 0
         self._past_dropped: Counter[str] = Counter()
@@ -115,17 +94,11 @@ class Engine:
     def warm(self) -> None:
         """Run every compiled loop once, so that no session waits for a compiler."""
         for lane in self._lanes.values():
-            lane.converter.step(
-                lane.state, lane.audio, lane.voices, lane.controls, torch.ones_like(lane.active)
-            )
-            for row in range(self.capacity):
-                lane.state.reset(row)
-            to_pcm(lane.audio[0].numpy(), lane.pcm)
-            power(lane.audio[0].numpy())
+            lane.warm()
         inbox = Inbox(self.block, QUEUE_BLOCKS, self.clock)
-        for position in (0, 480, 960 + self.block):
-            inbox.put(Audio(position, position, bytes(960)))
-        inbox.put(Audio(5, 960, bytes(960)))
+        for position in (0, 480, 960 + self.block, 960):  # a gap, and what was missing
+            inbox.put(Audio(0, position, bytes(960)))
+        inbox.put(Audio(0, 8 * self.block + 4 * 960, bytes(960)))  # more than may wait
         while inbox.ready():
             inbox.take(np.zeros(self.block, np.float32))
 
@@ -156,17 +129,10 @@ class Engine:
             ServerFull: no row is free, or the compute thread has too much to do.
         """
         lane = self._lanes[converter]
-        count = sum(len(lane.sessions) for lane in self._lanes.values())
-        if count >= self.capacity or not lane.free:
-            self._refused += 1
-            raise ServerFull(f"all {self.capacity} places are taken")
-        busy = self.busy()
-        if count and busy * (count + 1) / count > self.max_busy:
-            self._refused += 1
-            raise ServerFull(f"its processor is {busy:.0%} busy with {count} sessions")
+        self._admit(lane)
         session = Session(
             converter=converter,
-            row=lane.free.pop(),
+            row=lane.claim(),
             delay=lane.converter.delay,
             inbox=Inbox(self.block, QUEUE_BLOCKS, self.clock),
             listener=listener,
@@ -174,15 +140,15 @@ class Engine:
             controls=controls,
             clock=self.clock,
         )
+        self._set_row(session, controls, voice, reset=True)
         lane.sessions[session.row] = session
-        self._command(lambda: self._set_row(lane, session, reset=True))
         return session
 
     def change(self, session: Session, controls: Controls, voice: Voice | None) -> None:
         """Give a session new controls and, unless None, another voice; takes effect at the next block."""
         session.controls = controls
         session.voice = voice or session.voice
-        self._command(lambda: self._set_row(self._lanes[session.converter], session, reset=False))
+        self._set_row(session, controls, voice, reset=False)
 
     def close_session(self, session: Session) -> None:
         """Take a session out (event loop); its row is free once the thread has let go of it."""
@@ -190,10 +156,10 @@ class Engine:
             return
         session.closed = True
         lane = self._lanes[session.converter]
-        lane.sessions.pop(session.row, None)
+        del lane.sessions[session.row]
         self._past_dropped.update(session.inbox.dropped)
         self._past_gaps += session.inbox.gap_samples
-        self._command(lambda: lane.free.append(session.row))
+        self._command(session, lambda: lane.release(session.row))
 
     def wake(self) -> None:
         """Tell the thread that a block may be ready (event loop)."""
@@ -201,8 +167,7 @@ class Engine:
 
     def busy(self) -> float:
         """Fraction of its time that the compute thread was at work lately."""
-        idle = max(0.0, self.clock() - self._busy_at - 2 * BUSY_SECONDS)
-        return self._busy if idle == 0.0 else 0.0
+        return self._load.fraction()
 
     def snapshot(self) -> EngineStats:
         """All figures of this moment (event loop)."""
@@ -226,17 +191,24 @@ class Engine:
             dropped=dict(dropped),
         )
 
-    def _command(self, command: Callable[[], None]) -> None:
-        self._commands.append(command)
-        self._wake.set()
+    def _admit(self, lane: Lane) -> None:
+        """Refuse a session that there is no row or no time for."""
+        count = sum(len(lane.sessions) for lane in self._lanes.values())
+        if count >= self.capacity or lane.full:
+            self._refused += 1
+            raise ServerFull(f"all {self.capacity} places are taken")
+        busy = self.busy()
+        if count and busy * (count + 1) / count > self.max_busy:
+            self._refused += 1
+            raise ServerFull(f"its processor is {busy:.0%} busy with {count} sessions")
 
-    def _set_row(self, lane: Lane, session: Session, *, reset: bool) -> None:
-        if reset:
-            lane.state.reset(session.row)
-            lane.voices.clear(session.row)
-        lane.controls.set(session.row, session.controls)
-        if session.voice is not None:
-            lane.voices.set(session.row, session.voice)
+    def _set_row(self, session: Session, controls: Controls, voice: Voice | None, *, reset: bool) -> None:
+        lane = self._lanes[session.converter]
+        self._command(session, lambda: lane.set_row(session.row, controls, voice, reset=reset))
+
+    def _command(self, session: Session, command: Callable[[], None]) -> None:
+        self._commands.append((session, command))
+        self._wake.set()
 
     def _run(self) -> None:
         """The compute thread."""
@@ -244,66 +216,35 @@ class Engine:
         while not self._stop:
             self._wake.wait()
             self._wake.clear()
-            while self._commands:
-                self._commands.popleft()()
+            self._obey()
             for lane in self._lanes.values():
-                while self._tick(lane):
-                    while self._commands:
-                        self._commands.popleft()()
+                while not self._stop and self._tick(lane):
+                    self._obey()
+
+    def _obey(self) -> None:
+        """Carry out what the event loop has asked for."""
+        while self._commands:
+            session, command = self._commands.popleft()
+            try:
+                command()
+            except FAILURES as problem:
+                log.exception("a row of %s could not be set", session.converter)
+                self._post(self._fail, {session: f"{type(problem).__name__}: {problem}"})
 
     def _tick(self, lane: Lane) -> bool:
         """Convert one block of every session of a lane that has one; False when none has."""
-        due = [
-            session for session in list(lane.sessions.values()) if session.inbox.ready() and not session.closed
-        ]
-        if not due or self._stop:
-            return False
         began = self.clock()
-        lane.active.zero_()
-        audio = lane.audio.numpy()
-        places: list[tuple[int, float]] = []
-        for session in due:
-            if session.restarts_seen != session.inbox.restarts:
-                session.restarts_seen = session.inbox.restarts
-                lane.state.reset(session.row)
-            places.append(session.inbox.take(audio[session.row]))
-            lane.active[session.row] = True
-        try:
-            result = lane.converter.step(lane.state, lane.audio, lane.voices, lane.controls, lane.active)
-        except (ValueError, ArithmeticError, RuntimeError) as problem:
-            log.exception("a step of %s failed for %d sessions", lane.name, len(due))
-            self._post(self._fail, due, str(problem))
+        blocks, failed = lane.convert()
+        if failed:
+            self._post(self._fail, failed)
+        if not blocks:
             return False
-        finished = [
-            self._finish(lane, session, result[session.row], position, arrival)
-            for session, (position, arrival) in zip(due, places, strict=True)
-        ]
-        self._post(self._deliver, finished)
+        self._post(self._deliver, blocks)
         ended = self.clock()
         self._step_times.add(ended - began)
-        self._blocks += len(due)
-        span = max(ended - self._busy_at, 1e-6)
-        weight = 1.0 - np.exp(-span / BUSY_SECONDS)
-        self._busy += weight * ((ended - began) / span - self._busy)
-        self._busy_at = ended
+        self._blocks += len(blocks)
+        self._load.worked(began, ended)
         return True
-
-    def _finish(
-        self, lane: Lane, session: Session, rendered: torch.Tensor, position: int, arrival: float
-    ) -> Block:
-        samples = rendered.numpy()
-        to_pcm(samples, lane.pcm)
-        row = session.row
-        return Block(
-            session,
-            position - session.delay,
-            lane.pcm.tobytes(),
-            arrival,
-            float(lane.state.f0_in_hz[row]),
-            float(lane.state.f0_out_hz[row]),
-            power(lane.audio[row].numpy()),
-            power(samples),
-        )
 
     def _post(self, call: Callable[..., None], *args: Any) -> None:
         if self._loop is not None and not self._loop.is_closed():
@@ -317,24 +258,12 @@ class Engine:
                 block.session.listener.on_block(block)
                 self._added.add(self.clock() - block.arrival)
 
-    def _fail(self, sessions: list[Session], message: str) -> None:
-        for session in sessions:
-            self.close_session(session)
-            session.listener.on_failure(message)
-
-
-def _make_lane(name: str, converter: Converter, rows: int, block: int) -> Lane:
-    return Lane(
-        name=name,
-        converter=converter,
-        state=converter.open(rows),
-        voices=converter.voice_rows(rows),
-        controls=ControlRows(rows),
-        audio=torch.zeros(rows, block),
-        active=torch.zeros(rows, dtype=torch.bool),
-        pcm=np.zeros(block, np.int16),
-        free=list(reversed(range(rows))),
-    )
+    def _fail(self, failed: dict[Session, str]) -> None:
+        """Give up the sessions that cannot go on (event loop)."""
+        for session, message in failed.items():
+            if not session.closed:
+                self.close_session(session)
+                session.listener.on_failure(message)
 
 
 def _ms(seconds: float | None) -> float | None:

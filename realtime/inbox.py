@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +22,25 @@ FADE = 96  # samples (2 ms) over which a gap begins and ends
 PACE = 1.25  # how much faster than real time a client may send for long ...
 BURST = SAMPLE_RATE // 2  # ... and how many samples it may be ahead of that
 TOO_MANY_TOO_FAST = 200  # frames refused for pace before the session is ended
+MAX_HOLES = 32  # remembered
 ARRIVALS = 256  # block arrival times remembered, a power of two
+
+
+class Stream(NamedTuple):
+    """What may be read of the ring. The event loop replaces it whole, so the compute thread never sees half."""
+
+    generation: int  # counts the times that the stream has started anew
+    base: int  # position of its first sample; blocks are counted from there
+    floor: int  # what lies before has been given up
+    end: int  # one past the newest sample
+
+
+class Taken(NamedTuple):
+    """One block that has been read."""
+
+    generation: int  # of the stream that it belongs to
+    position: int  # of its first sample
+    arrival: float  # when its last sample came, by the inbox's clock
 
 
 class Inbox:
@@ -39,12 +58,14 @@ class Inbox:
         self.dropped: Counter[str] = Counter()
         self.gap_samples = 0
         self.frames = 0
-        self.restarts = 0  # times that the stream has started anew
         self._ring = np.zeros(RING, np.int16)
         self._arrival = np.zeros(ARRIVALS)
         self._clock = clock
-        self._taken: int | None = None  # position of the next sample that the engine reads
-        self._end = 0  # one past the newest sample
+        self._stream: Stream | None = None  # written by the event loop
+        self._cursor = (
+            0,
+            0,
+        )  # (generation, position of the next sample to read), written by the compute thread
         self._last_seq = -1
         self._holes: list[tuple[int, int]] = []  # filled with silence, not read yet
         self._budget_from = clock()
@@ -55,7 +76,7 @@ class Inbox:
         """Take one frame (event loop).
 
         Raises:
-            ProtocolError: `too_fast`, once a second's worth has been refused, or for good.
+            ProtocolError: `too_fast`, now and then while frames are refused for pace, and at last fatally.
         """
         now = self._clock()
         samples = np.frombuffer(frame.pcm, "<i2")
@@ -63,102 +84,118 @@ class Inbox:
             return
         self.frames += 1
         start, end = frame.position, frame.position + len(samples)
-        if self._taken is None:
-            self._restart(start)
-        taken = self._taken if self._taken is not None else start
-        if start > self._end + JUMP or end < taken - JUMP:
-            self._restart(start)
-            taken = start
+        stream = self._stream
+        if stream is None or start > stream.end + JUMP or end < self._next(stream) - JUMP:
+            stream = self._restart(start)
+        taken = self._next(stream)
         if end <= taken:
-            self.dropped["repeated" if frame.seq <= self._last_seq and end <= self._end else "late"] += 1
+            self.dropped["repeated" if frame.seq <= self._last_seq and end <= stream.end else "late"] += 1
             return
         self._last_seq = max(self._last_seq, frame.seq)
-        if start < self._end:
-            start = self._patch(start, end, samples)
-            if start >= end:
+        if start < stream.end:
+            patched = self._patch(start, min(end, stream.end), taken, samples)
+            if end <= stream.end:
+                self.dropped["repeated"] += not patched
                 return
-            samples = samples[-(end - start) :]
-        elif start > self._end:
-            self._skip_to(start)
+            start, samples = stream.end, samples[stream.end - start :]
+        elif start > stream.end:
+            self._skip(stream.end, start)
         ringbuffer.put(self._ring, start, samples)
         if self._holes and self._holes[-1][1] == start:
             ringbuffer.fade_in(self._ring, start, min(FADE, len(samples)))
-        first = (self._end - self._base) // self.block
-        self._end = end
-        for index in range(first, (end - self._base) // self.block):
-            self._arrival[index & (ARRIVALS - 1)] = now
-        if self._end - taken > self.limit + self.block - 1:
-            self._drop_oldest(taken)
+        self._publish(stream, end, now)
 
     def ready(self) -> bool:
         """Whether a whole block waits (either thread)."""
-        return self._taken is not None and self._end - self._taken >= self.block
+        return self.depth() > 0
 
     def depth(self) -> int:
-        """Whole blocks that wait."""
-        return 0 if self._taken is None else max(0, (self._end - self._taken) // self.block)
+        """Whole blocks that wait (either thread)."""
+        stream = self._stream
+        return 0 if stream is None else max(0, (stream.end - self._next(stream)) // self.block)
 
-    def take(self, out: np.ndarray[tuple[int], np.dtype[np.float32]]) -> tuple[int, float]:
-        """Read one block as float32 (compute thread); returns its position and when its last sample came."""
-        position = self._taken
-        if position is None:
+    def take(self, out: np.ndarray[tuple[int], np.dtype[np.float32]]) -> Taken:
+        """Read one block as float32 (compute thread).
+
+        Raises:
+            RuntimeError: no block is ready.
+        """
+        stream = self._stream
+        if stream is None or stream.end - self._next(stream) < self.block:
             raise RuntimeError("take() before a block is ready")
+        position = self._next(stream)
         ringbuffer.take(self._ring, position, out)
-        arrival = float(self._arrival[((position - self._base) // self.block) & (ARRIVALS - 1)])
-        self._taken = position + self.block
-        return position, arrival
+        arrival = float(self._arrival[((position - stream.base) // self.block) & (ARRIVALS - 1)])
+        self._cursor = (stream.generation, position + self.block)
+        return Taken(stream.generation, position, arrival)
 
-    def _restart(self, position: int) -> None:
-        self._base = self._taken = self._end = position
+    def _next(self, stream: Stream) -> int:
+        """Position of the next sample to read."""
+        generation, position = self._cursor
+        return max(position, stream.floor) if generation == stream.generation else stream.floor
+
+    def _restart(self, position: int) -> Stream:
         self._ring[:] = 0
         self._holes.clear()
-        self.restarts += 1
+        generation = 1 if self._stream is None else self._stream.generation + 1
+        self._stream = Stream(generation, position, position, position)
+        return self._stream
+
+    def _publish(self, stream: Stream, end: int, now: float) -> None:
+        """Let the compute thread see what has come up to `end`; only the newest blocks may wait."""
+        first, last = (stream.end - stream.base) // self.block, (end - stream.base) // self.block
+        for index in range(first, last):
+            self._arrival[index & (ARRIVALS - 1)] = now
+        taken = self._next(stream)
+        floor, over = stream.floor, end - taken - self.limit - self.block + 1
+        if over > 0:
+            floor = taken + -(-over // self.block) * self.block
+            for start in range(taken, floor, self.block):
+                self.dropped["overflow"] += not any(
+                    h <= start and start + self.block <= e for h, e in self._holes
+                )
+            ringbuffer.fade_in(self._ring, floor, FADE)
+        self._stream = Stream(stream.generation, stream.base, floor, end)
 
     def _in_pace(self, now: float, samples: int) -> bool:
         earned = (now - self._budget_from) * SAMPLE_RATE * PACE
-        if self._received > earned:
-            pass
-        elif earned - self._received > SAMPLE_RATE:  # silence earns no more than a second's credit
+        if earned - self._received > SAMPLE_RATE:  # silence earns no more than a second's credit
             self._budget_from = now - (self._received + SAMPLE_RATE) / (SAMPLE_RATE * PACE)
-        if self._received + samples > earned + BURST:
-            self.dropped["too_fast"] += 1
-            self._refused += 1
-            if self._refused % 100 == 1:
-                raise ProtocolError(
-                    "too_fast",
-                    "audio arrives faster than real time",
-                    "send each frame once, when it has been captured",
-                    fatal=self._refused > TOO_MANY_TOO_FAST,
-                )
-            return False
-        self._received += samples
-        return True
+        if self._received + samples <= earned + BURST:
+            self._received += samples
+            return True
+        self.dropped["too_fast"] += 1
+        self._refused += 1
+        if self._refused % 100 == 1:
+            raise ProtocolError(
+                "too_fast",
+                "audio arrives faster than real time",
+                "send each frame once, when it has been captured",
+                fatal=self._refused > TOO_MANY_TOO_FAST,
+            )
+        return False
 
-    def _skip_to(self, start: int) -> None:
+    def _skip(self, end: int, start: int) -> None:
         """Bridge samples that have not come (they may still)."""
-        ringbuffer.bridge(self._ring, self._end, start, FADE)
-        self._holes.append((self._end, start))
-        self.gap_samples += start - self._end
-        del self._holes[:-32]
+        ringbuffer.bridge(self._ring, end, start, FADE)
+        self._holes.append((end, start))
+        self.gap_samples += start - end
+        del self._holes[:-MAX_HOLES]
 
-    def _patch(self, start: int, end: int, samples: np.ndarray[tuple[int], np.dtype[np.int16]]) -> int:
-        """Put what falls into holes where it belongs; returns where the unseen part of the frame starts."""
+    def _patch(
+        self, start: int, end: int, taken: int, samples: np.ndarray[tuple[int], np.dtype[np.int16]]
+    ) -> bool:
+        """Put what falls into holes that are not read yet where it belongs; False when nothing does."""
+        left: list[tuple[int, int]] = []
         used = False
-        for i, (hole, hole_end) in enumerate(self._holes):
-            low, high = max(start, hole, self._taken or 0), min(end, hole_end)
-            if low < high:
-                ringbuffer.put(self._ring, low, samples[low - start : high - start])
-                self.gap_samples -= high - low
-                self._holes[i] = (high, hole_end) if low == hole else (hole, low)
-                used = True
-        self._holes = [h for h in self._holes if h[1] > h[0] and h[1] > (self._taken or 0)]
-        if not used and end <= self._end:
-            self.dropped["repeated"] += 1
-        return max(start, self._end)
-
-    def _drop_oldest(self, taken: int) -> None:
-        """Let the newest sound through; what waited too long is left out."""
-        blocks = -(-(self._end - taken - self.limit) // self.block)
-        self._taken = taken + blocks * self.block
-        self.dropped["overflow"] += blocks
-        ringbuffer.fade_in(self._ring, self._taken, FADE)
+        for hole, hole_end in self._holes:
+            low, high = max(start, hole, taken), min(end, hole_end)
+            if low >= high:
+                left.append((hole, hole_end))
+                continue
+            ringbuffer.put(self._ring, low, samples[low - start : high - start])
+            self.gap_samples -= high - low
+            left.extend(part for part in ((hole, low), (high, hole_end)) if part[0] < part[1])
+            used = True
+        self._holes = [hole for hole in left if hole[1] > taken]
+        return used

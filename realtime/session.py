@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from pipeline.converters.base import Controls
 from pipeline.voice import Voice
-from realtime.inbox import Inbox
+from realtime.inbox import Inbox, Taken
 from realtime.stats import Window
 
 
@@ -22,30 +23,18 @@ class Listener(Protocol):
         """The session cannot go on."""
 
 
+@dataclass(slots=True)
 class Block:
     """One converted block on its way out."""
 
-    __slots__ = ("arrival", "f0_in_hz", "f0_out_hz", "level_in", "level_out", "pcm", "position", "session")
-
-    def __init__(
-        self,
-        session: Session,
-        position: int,
-        pcm: bytes,
-        arrival: float,
-        f0_in_hz: float,
-        f0_out_hz: float,
-        level_in: float,
-        level_out: float,
-    ) -> None:
-        self.session = session
-        self.position = position  # of the captured sample that the first one renders
-        self.pcm = pcm
-        self.arrival = arrival  # when the last captured sample of the block came, by the engine's clock
-        self.f0_in_hz = f0_in_hz
-        self.f0_out_hz = f0_out_hz
-        self.level_in = level_in  # mean squares
-        self.level_out = level_out
+    session: Session
+    position: int  # of the captured sample that the first one renders
+    pcm: bytes  # 16-bit little-endian mono
+    arrival: float  # when the last captured sample of the block came, by the engine's clock
+    f0_in_hz: float  # 0 when unvoiced
+    f0_out_hz: float
+    level_in: float  # mean squares
+    level_out: float
 
 
 class Session:
@@ -75,7 +64,8 @@ class Session:
         self.closed = False
         self.added = Window()  # seconds
         self.blocks = 0
-        self.restarts_seen = 0
+        self.generation = 0  # of the captured stream, and ...
+        self.taken = Taken(0, 0, 0.0)  # ... the block at hand: the compute thread's
 
     def handed_over(self, block: Block) -> float:
         """Note that a block has gone to the socket; returns the server-added delay in seconds."""

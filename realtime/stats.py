@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+
+LOAD_SECONDS = 1.0  # over how long the load is averaged
 
 
 class Window:
@@ -23,6 +27,27 @@ class Window:
         """A percentile of what is remembered; None when nothing is."""
         known = self._values[: min(self.count, len(self._values))]
         return float(np.percentile(known, p)) if len(known) else None
+
+
+class Load:
+    """Fraction of its time that a thread was at work during the last second or so."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._fraction = 0.0
+        self._at = clock()
+
+    def worked(self, began: float, ended: float) -> None:
+        """Note a stretch of work, by the clock given."""
+        span = max(ended - self._at, 1e-6)
+        weight = 1.0 - math.exp(-span / LOAD_SECONDS)
+        self._fraction += weight * (min(1.0, (ended - began) / span) - self._fraction)
+        self._at = ended
+
+    def fraction(self) -> float:
+        """The load now; it fades while nothing is done."""
+        idle = max(0.0, self._clock() - self._at)
+        return self._fraction * math.exp(-idle / LOAD_SECONDS)
 
 
 @dataclass

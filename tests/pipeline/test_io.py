@@ -69,7 +69,6 @@ def container(name: str, codec: str, rate: int, channels: str = "mono") -> bytes
         ("wav", "pcm_s16le", 8_000, "mono"),
         ("flac", "flac", 44_100, "stereo"),
         ("mp3", "libmp3lame", 44_100, "mono"),
-        ("ogg", "flac", 48_000, "mono"),
         ("ogg", "libopus", 48_000, "mono"),
         ("webm", "libopus", 48_000, "mono"),
         ("mp4", "aac", 44_100, "stereo"),

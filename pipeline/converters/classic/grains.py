@@ -18,6 +18,7 @@ Float = NDArray[np.float32]
 
 TAPS = 16
 PHASES = 512
+NOTHING = 1e-9  # power that stands for no sound at all in a logarithm
 WINDOW_STEPS = 1024
 
 
@@ -149,8 +150,8 @@ def band_powers(re: Float, im: Float, n: int, size: float, length: float, bands:
         if w.weight[b] < 0.1 and b > 0:  # the band is narrower than a bin
             bands[b] = bands[b - 1]
         else:
-            bands[b] = math.log(bands[b] / max(w.weight[b], 1e-3) * scale + 1e-9)
-    return math.log(total * scale / (n / 2) + 1e-9)
+            bands[b] = math.log(bands[b] / max(w.weight[b], 1e-3) * scale + NOTHING)
+    return math.log(total * scale / (n / 2) + NOTHING)
 
 
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
