@@ -95,7 +95,8 @@ class Inbox:
         if start < stream.end:
             patched = self._patch(start, min(end, stream.end), taken, samples)
             if end <= stream.end:
-                self.dropped["repeated"] += not patched
+                if not patched:
+                    self.dropped["repeated"] += 1
                 return
             start, samples = stream.end, samples[stream.end - start :]
         elif start > stream.end:
@@ -150,10 +151,10 @@ class Inbox:
         floor, over = stream.floor, end - taken - self.limit - self.block + 1
         if over > 0:
             floor = taken + -(-over // self.block) * self.block
-            for start in range(taken, floor, self.block):
-                self.dropped["overflow"] += not any(
-                    h <= start and start + self.block <= e for h, e in self._holes
-                )
+            blocks = [(start, start + self.block) for start in range(taken, floor, self.block)]
+            lost = [b for b in blocks if not any(h <= b[0] and b[1] <= e for h, e in self._holes)]
+            if lost:
+                self.dropped["overflow"] += len(lost)
             ringbuffer.fade_in(self._ring, floor, FADE)
         self._stream = Stream(stream.generation, stream.base, floor, end)
 

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from auto_voice.storage.profiles import BUILTIN
+from pipeline.converters import available
+from pipeline.voice import Voice
+from pipeline.voice_file import load_voice
+from realtime.engine import Engine
+from tests.live import Clock
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def make_engine() -> AsyncIterator[Callable[..., Engine]]:
+    """Start engines with the real converters (or others) that are stopped after the test."""
+    engines: list[Engine] = []
+
+    def make(**options: object) -> Engine:
+        options = {"converters": available(), "capacity": 4, "clock": Clock(), **options}
+        engine = Engine(**options)  # type: ignore[arg-type]
+        engine.warm()
+        engine.start(asyncio.get_running_loop())
+        engines.append(engine)
+        return engine
+
+    yield make
+    for engine in engines:
+        engine.stop()
+
+
+@pytest.fixture(scope="session")
+def aria() -> Voice:
+    return load_voice(BUILTIN / "aria.safetensors")
