@@ -119,7 +119,10 @@ def _weights(settings: Settings) -> Verdict:
 def _voices(settings: Settings) -> Verdict:
     from auto_voice.storage.profiles import ProfileStore
 
-    _, count = ProfileStore(settings.storage.voice_profiles_dir).list()
+    try:
+        _, count = ProfileStore(settings.storage.voice_profiles_dir).list()
+    except OSError as problem:
+        return Verdict("voices", False, str(problem), "set storage.data_dir to a folder you may write to")
     return Verdict(
         "voices", count > 0, f"{count} voice profiles", "the built-in voices are missing: install again"
     )

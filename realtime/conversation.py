@@ -21,7 +21,7 @@ PITCH_SECONDS = 0.05
 
 
 class Outbox(Protocol):
-    """The way to the client; neither call waits."""
+    """The way to the client; no call waits."""
 
     dropped: int
 
@@ -30,6 +30,9 @@ class Outbox(Protocol):
 
     def send_audio(self, block: Block, seq: int) -> None:
         """Send a converted block, or drop the oldest when the client does not keep up."""
+
+    def finish(self) -> None:
+        """Hang up once all that must arrive is sent."""
 
 
 class Phase(Enum):
@@ -85,11 +88,12 @@ class Conversation:
         self.close()
 
     def close(self) -> None:
-        """Free the row; nothing more is said."""
+        """Free the row and hang up; nothing more is said."""
         self.phase = Phase.ENDED
         if self.session is not None:
             self._engine.close_session(self.session)
             self.session = None
+        self._outbox.finish()
 
     async def _act(self, message: protocol.Message) -> None:
         if isinstance(message, protocol.Audio) and self.session is not None:

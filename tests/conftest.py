@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import weights
+from pipeline.errors import WeightsUnavailable
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -16,4 +19,16 @@ def recordings() -> Path:
     folder = Path(os.environ.get("AUTOVOICE_TEST_AUDIO", ROOT.parent / "shared" / "audio"))
     if not folder.is_dir():
         pytest.skip(f"no recordings: {folder} is not there (set AUTOVOICE_TEST_AUDIO)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def models_dir() -> Path:
+    """The folder with the required weights, fetched if need be, or a skip with the reason."""
+    folder = Path.home() / ".local" / "share" / "autovoice" / "models"
+    try:
+        for name in weights.REQUIRED:
+            weights.fetch(name, folder)
+    except WeightsUnavailable as problem:
+        pytest.skip(str(problem))
     return folder

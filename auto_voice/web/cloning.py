@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from auto_voice.settings import Settings
 from auto_voice.storage.profiles import ProfileStore
@@ -116,7 +117,7 @@ class Cloning:
                     fields[str(part.name)] = (
                         (await part.read(decode=True))[:1000].decode(errors="replace").strip()
                     )
-        except ValueError as problem:
+        except (ValueError, HttpProcessingError) as problem:
             raise ApiError("invalid_request", f"the multipart body is broken: {problem}") from problem
         if not received:
             raise ApiError("missing_required_field", "the recording is missing", "send it in field 'audio'")

@@ -81,8 +81,14 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         return reply
     except web.HTTPRequestEntityTooLarge:
         return answer("file_too_large", "the request is too large", ["send a shorter or compressed recording"])
-    except web.HTTPException:
-        raise
+    except web.HTTPException as problem:
+        if problem.status < 400:
+            raise
+        reply = answer(
+            "invalid_request", problem.text or problem.reason, ["see the documentation of this address"]
+        )
+        reply.set_status(problem.status)
+        return reply
     except Exception:
         reference = uuid.uuid4().hex[:12]
         log.exception("request %s %s failed [%s]", request.method, request.path, reference)

@@ -42,7 +42,6 @@ async def live(request: web.Request) -> web.WebSocketResponse:
     finally:
         conversation.close()
         del request.app[CONVERSATIONS][id(conversation)]
-        outbox.finish()
         await asyncio.wait({writer}, timeout=CLOSE_TIMEOUT_S)
         writer.cancel()
         await socket.close()

@@ -44,12 +44,12 @@ class WebSocketOutbox:
         self._news.set()
 
     def finish(self) -> None:
-        """Let `run` end once all that is queued is sent."""
+        """Let `run` close the socket once all that is queued is sent."""
         self._closing = True
         self._news.set()
 
     async def run(self) -> None:
-        """Write until `finish`; a task of its own beside the reader."""
+        """Write until `finish`, then hang up; a task of its own beside the reader."""
         try:
             while True:
                 while self._messages or self._audio:
@@ -58,6 +58,7 @@ class WebSocketOutbox:
                     if self._audio:
                         await self._write_audio(*self._audio.popleft())
                 if self._closing:
+                    await self._socket.close()  # wakes the reader, too
                     return
                 self._news.clear()
                 await self._news.wait()

@@ -26,6 +26,7 @@ class Letters:
     dropped: int = 0
     messages: list[dict[str, Any]] = field(default_factory=list)
     audio: list[Block] = field(default_factory=list)
+    finished: bool = False
 
     def send(self, message: bytes) -> None:
         self.messages.append(msgpack.unpackb(message))
@@ -34,6 +35,9 @@ class Letters:
         assert seq == len(self.audio)
         self.audio.append(block)
         block.session.handed_over(block)
+
+    def finish(self) -> None:
+        self.finished = True
 
     def last(self, kind: str) -> dict[str, Any]:
         return [m for m in self.messages if m["type"] == kind][-1]
@@ -84,6 +88,7 @@ async def test_the_whole_conversation(talk: Any) -> None:
     assert letters.last("controls")["voice"] == "aria"
     await say(conversation, {"type": "stop", "reason": "done"})
     assert letters.messages[-1]["type"] == "stop"
+    assert letters.finished
     assert conversation.phase is Phase.ENDED
 
 

@@ -1,25 +1,9 @@
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.parser import text_string_to_metric_families
 
-from auto_voice.settings import load_settings
-from auto_voice.web.app import create_app
+from tests.auto_voice.web.conftest import Client
 
 
-@pytest.fixture
-async def client(tmp_path: Path) -> AsyncIterator[TestClient]:  # type: ignore[type-arg]
-    """A client of the whole server."""
-    settings = load_settings(
-        environ={"AUTOVOICE_STORAGE__DATA_DIR": str(tmp_path), "AUTOVOICE_LIVE__CAPACITY": "3"}
-    )
-    async with TestClient(TestServer(create_app(settings))) as client:
-        yield client
-
-
-async def scrape(client: TestClient) -> dict[tuple[str, ...], float]:  # type: ignore[type-arg]
+async def scrape(client: Client) -> dict[tuple[str, ...], float]:
     """All samples, by name and the values of its labels in the order of their names."""
     async with client.get("/metrics") as response:
         assert response.status == 200
@@ -32,7 +16,7 @@ async def scrape(client: TestClient) -> dict[tuple[str, ...], float]:  # type: i
     }
 
 
-async def test_requests_are_counted_by_route_not_by_path(client: TestClient) -> None:  # type: ignore[type-arg]
+async def test_requests_are_counted_by_route_not_by_path(client: Client) -> None:
     for path in ("/health", "/health", "/no/such", "/nor/this", "/api/v1/voice/profiles/nobody"):
         async with client.get(path) as response:
             await response.read()
@@ -44,7 +28,7 @@ async def test_requests_are_counted_by_route_not_by_path(client: TestClient) -> 
     assert found["autovoice_http_request_seconds_count", "/health"] == 2
 
 
-async def test_the_engine_and_the_store_are_read_when_asked(client: TestClient) -> None:  # type: ignore[type-arg]
+async def test_the_engine_and_the_store_are_read_when_asked(client: Client) -> None:
     found = await scrape(client)
     assert found["autovoice_live_sessions",] == 0
     assert found["autovoice_live_capacity",] == 3
@@ -53,7 +37,7 @@ async def test_the_engine_and_the_store_are_read_when_asked(client: TestClient) 
     assert found["autovoice_event_loop_lag_seconds",] >= 0
 
 
-async def test_health_tells_what_the_contract_names(client: TestClient) -> None:  # type: ignore[type-arg]
+async def test_health_tells_what_the_contract_names(client: Client) -> None:
     for path in ("/health", "/api/v1/health"):
         async with client.get(path) as response:
             assert response.status == 200

@@ -1,0 +1,207 @@
+"""Live sessions over a real socket: what goes wrong is told, and nobody else hears of it."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import aiohttp
+import msgpack
+import numpy as np
+import pytest
+
+from auto_voice.web import websocket_handler
+from auto_voice.web.websocket_handler import CONVERSATIONS, ENGINE
+from pipeline.synthetic import sing, vibrato
+from realtime.protocol import MAX_MESSAGE
+from tests.auto_voice.web.conftest import Client, Serve
+from tests.live import until
+
+Socket = aiohttp.ClientWebSocketResponse
+SONG = (np.clip(sing(vibrato(220, 3.0, 48_000), 48_000, np.random.default_rng(1)), -1, 1) * 32767).astype("<i2")
+
+
+async def say(socket: Socket, **message: Any) -> None:
+    await socket.send_bytes(msgpack.packb(message))
+
+
+async def hear(socket: Socket, kind: str) -> dict[str, Any]:
+    """The next message of a kind; others are passed over."""
+    async with asyncio.timeout(20):
+        async for message in socket:
+            assert message.type is aiohttp.WSMsgType.BINARY
+            fields: dict[str, Any] = msgpack.unpackb(message.data)
+            if fields["type"] == kind:
+                return fields
+    raise AssertionError(f"the server closed ({socket.close_code}) before {kind!r}")
+
+
+async def ended(socket: Socket) -> bool:
+    """Whether the server closes the socket."""
+    async with asyncio.timeout(10):
+        async for _ in socket:
+            pass
+    return socket.closed
+
+
+async def connect(client: Client, **start: Any) -> Socket:
+    socket = await client.ws_connect("/ws/live", compress=0, autoclose=True)
+    await say(socket, type="hello", version=1, client="test")
+    await hear(socket, "hello")
+    if start:
+        await say(socket, type="start", **start)
+    return socket
+
+
+async def sing_to(socket: Socket, frames: int, *, first: int = 0) -> list[dict[str, Any]]:
+    """Send frames at the pace of real time and return what comes back."""
+    heard: list[dict[str, Any]] = []
+
+    async def listen() -> None:
+        while len(heard) < frames:
+            heard.append(await hear(socket, "audio"))
+
+    listener = asyncio.create_task(listen())
+    began = asyncio.get_running_loop().time()
+    for index in range(frames):
+        await asyncio.sleep(max(0.0, began + index * 0.01 - asyncio.get_running_loop().time()))
+        at = (index * 480) % (len(SONG) - 480)
+        await say(
+            socket,
+            type="audio",
+            seq=first + index,
+            position=(first + index) * 480,
+            pcm=SONG[at : at + 480].tobytes(),
+        )
+    await listener
+    return heard
+
+
+async def test_a_song_goes_in_and_another_voice_comes_out(client: Client) -> None:
+    socket = await connect(client, voice="otto", controls={"pitch_semitones": -12, "auto_pitch": False})
+    started = await hear(socket, "start")
+    heard = await sing_to(socket, 100)
+    assert [block["position"] for block in heard] == [n * 480 - started["delay"] for n in range(100)]
+    assert all(block["held_us"] > 0 for block in heard)
+    sound = np.frombuffer(b"".join(block["pcm"] for block in heard[30:]), "<i2").astype(float)
+    spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
+    hz = np.fft.rfftfreq(len(sound), 1 / 48_000)
+    near = spectrum[(hz > 95) & (hz < 125)].max()
+    assert near > 20 * spectrum[(hz > 10) & (hz < 60)].max()  # 110 Hz: an octave below what was sung
+    await say(socket, type="stop", reason="done")
+    assert (await hear(socket, "stop"))["reason"]
+    assert await ended(socket)
+
+
+async def test_bad_messages_are_answered_and_another_singer_notices_nothing(client: Client) -> None:
+    singer = await connect(client, voice="aria")
+    await hear(singer, "start")
+    song = asyncio.create_task(sing_to(singer, 200))
+
+    vandal = await connect(client, voice="aria")
+    await hear(vandal, "start")
+    for data, code in (
+        (b"\xc1", "malformed_message"),
+        (b"", "malformed_message"),
+        (msgpack.packb([1, 2]), "malformed_message"),
+        (msgpack.packb({"type": "sing"}), "malformed_message"),
+        (msgpack.packb({"type": "hello", "version": 1}), "unexpected_message"),
+        (msgpack.packb({"type": "audio", "seq": 0, "position": 0, "pcm": b""}), "frame_empty"),
+        (msgpack.packb({"type": "audio", "seq": 0, "position": 0, "pcm": b"abc"}), "frame_odd_length"),
+        (msgpack.packb({"type": "audio", "seq": 0, "position": 0, "pcm": bytes(9602)}), "frame_too_large"),
+        (msgpack.packb({"type": "controls", "voice": "nobody"}), "voice_not_found"),
+        (msgpack.packb({"type": "controls", "dry_wet": -1}), "invalid_parameter"),
+        (bytes(MAX_MESSAGE + 1), "malformed_message"),
+    ):
+        await vandal.send_bytes(data)
+        assert (await hear(vandal, "error"))["code"] == code
+    await vandal.send_str("hello")
+    assert (await hear(vandal, "error"))["code"] == "malformed_message"
+    flood = msgpack.packb({"type": "audio", "seq": 0, "position": 0, "pcm": bytes(960)})
+    with contextlib.suppress(ConnectionError):
+        for _ in range(3000):
+            await vandal.send_bytes(flood)
+    last = await hear(vandal, "error")
+    while not last["fatal"]:
+        last = await hear(vandal, "error")
+    assert last["code"] == "too_fast"
+    assert await ended(vandal)
+
+    heard = await song
+    await say(singer, type="stats", t=1)
+    stats = await hear(singer, "stats")
+    while stats.get("t") != 1:
+        stats = await hear(singer, "stats")
+    assert [b["position"] for b in heard] == list(range(-1440, 480 * 200 - 1440, 480))
+    assert stats["dropped"] == {}
+    assert stats["gaps"] == 0
+
+
+async def test_a_message_beyond_all_measure_closes_the_socket(client: Client) -> None:
+    socket = await connect(client)
+    await socket.send_bytes(bytes(3 * MAX_MESSAGE))
+    assert await ended(socket)
+    assert socket.close_code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG
+
+
+async def test_another_version_is_told_and_closed(client: Client) -> None:
+    socket = await client.ws_connect("/ws/live")
+    await say(socket, type="hello", version=99, client="")
+    error = await hear(socket, "error")
+    assert (error["code"], error["fatal"]) == ("unsupported_version", True)
+    assert await ended(socket)
+
+
+async def test_missing_frames_are_counted_as_gaps(client: Client) -> None:
+    socket = await connect(client, voice="aria")
+    await hear(socket, "start")
+    await sing_to(socket, 10)
+    await sing_to(socket, 10, first=15)  # waits for ten blocks: five of silence come first
+    await say(socket, type="stats", t=1)
+    stats = await hear(socket, "stats")
+    while stats.get("t") != 1:
+        stats = await hear(socket, "stats")
+    assert stats["gaps"] == 5 * 480
+
+
+async def test_a_full_server_is_told_and_a_place_becomes_free(serve: Serve) -> None:
+    client = await serve(LIVE__CAPACITY="1")
+    first = await connect(client, voice="aria")
+    await hear(first, "start")
+    second = await connect(client, voice="aria")
+    error = await hear(second, "error")
+    assert (error["code"], error["fatal"]) == ("server_full", True)
+    assert error["suggestions"]
+    first._response.connection.transport.abort()  # type: ignore[union-attr]  # a laptop lid closes
+    engine = client.app[ENGINE]
+    await until(lambda: engine.snapshot().sessions == 0 and not engine._lanes["classic"].full)
+    third = await connect(client, voice="aria")
+    assert (await hear(third, "start"))["session"]
+
+
+async def test_a_silent_client_is_told_and_closed(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket_handler, "STEP_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(websocket_handler, "IDLE_TIMEOUT_S", 0.2)
+    mute = await client.ws_connect("/ws/live")
+    error = await hear(mute, "error")
+    assert (error["code"], error["fatal"]) == ("timeout", True)
+    assert "hello" in error["message"]
+    idle = await connect(client, voice="aria")
+    assert (await hear(idle, "error"))["code"] == "timeout"
+    assert await ended(idle)
+    assert client.app[ENGINE].snapshot().sessions == 0
+
+
+async def test_a_restart_is_announced(client: Client) -> None:
+    socket = await connect(client, voice="aria")
+    await hear(socket, "start")
+    shutting_down = asyncio.create_task(websocket_handler.shut_down(client.app))
+    assert (await hear(socket, "error"))["code"] == "shutting_down"
+    assert await ended(socket)
+    await shutting_down
+    await until(lambda: not client.app[CONVERSATIONS])
+
+
+async def test_a_plain_request_is_no_session(client: Client) -> None:
+    async with client.get("/ws/live") as response:
+        assert response.status == 400
+        assert (await response.json())["error"] == "invalid_request"
