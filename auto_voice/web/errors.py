@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
-from pipeline.errors import PipelineError
 
 from auto_voice.storage.errors import StorageError
 from auto_voice.web.validators import InvalidParameter
+from pipeline.errors import PipelineError
 from realtime.errors import LiveError
 
 log = logging.getLogger(__name__)
@@ -65,6 +65,22 @@ def answer(code: str, message: str, suggestions: list[str], **details: Any) -> w
     return web.json_response(body, status=STATUS.get(code, 400))
 
 
+def _http_answer(request: web.Request, problem: web.HTTPException) -> web.Response:
+    """The documented shape for what aiohttp itself refuses."""
+    if isinstance(problem, web.HTTPNotFound):
+        return answer("not_found", f"there is nothing at {request.path}", ["see /health for what there is"])
+    if isinstance(problem, web.HTTPRequestEntityTooLarge):
+        return answer("file_too_large", "the request is too large", ["send a shorter or compressed recording"])
+    if isinstance(problem, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(problem.allowed_methods))
+        reply = answer("method_not_allowed", f"{request.method} cannot be used here", [f"use {allowed}"])
+        reply.headers["Allow"] = allowed
+        return reply
+    reply = answer("invalid_request", problem.text or problem.reason, ["see the documentation of this address"])
+    reply.set_status(problem.status)
+    return reply
+
+
 @web.middleware
 async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn every error into the documented shape; what nobody foresaw is logged with an id and answered 500."""
@@ -72,23 +88,10 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         return await handler(request)
     except KNOWN as problem:
         return answer(problem.code, problem.message, list(problem.suggestions))
-    except web.HTTPNotFound:
-        return answer("not_found", f"there is nothing at {request.path}", ["see /health for what there is"])
-    except web.HTTPMethodNotAllowed as problem:
-        allowed = ", ".join(sorted(problem.allowed_methods))
-        reply = answer("method_not_allowed", f"{request.method} cannot be used here", [f"use {allowed}"])
-        reply.headers["Allow"] = allowed
-        return reply
-    except web.HTTPRequestEntityTooLarge:
-        return answer("file_too_large", "the request is too large", ["send a shorter or compressed recording"])
     except web.HTTPException as problem:
         if problem.status < 400:
             raise
-        reply = answer(
-            "invalid_request", problem.text or problem.reason, ["see the documentation of this address"]
-        )
-        reply.set_status(problem.status)
-        return reply
+        return _http_answer(request, problem)
     except Exception:
         reference = uuid.uuid4().hex[:12]
         log.exception("request %s %s failed [%s]", request.method, request.path, reference)
