@@ -35,30 +35,12 @@ def voice_clone(
     config: ConfigOption = None,
 ) -> None:
     """Make a voice from a recording."""
-    from pipeline import io, weights
-    from pipeline.profile import make_voice
-    from pipeline.speaker import SpeakerEncoder
+    from auto_voice.voice_making import measure_file
 
     settings = load_settings(config)
-    limits = settings.limits
     console = Console(stderr=True)
-    with console.status("reading"):
-        sound = io.decode(
-            audio,
-            sample_rate=48_000,
-            max_seconds=limits.max_profile_duration_s + 30,
-            max_bytes=limits.max_audio_size_mb * 2**20,
-        )
-    with console.status("measuring the voice"):
-        measured = make_voice(
-            sound.samples,
-            sound.sample_rate,
-            encoder=SpeakerEncoder(weights.fetch("resemblyzer", settings.storage.models_dir)),
-            pitch_model=weights.fetch("swiftf0", settings.storage.models_dir),
-            name=name,
-            min_seconds=limits.min_profile_duration_s,
-            max_seconds=limits.max_profile_duration_s,
-        )
+    with console.status("measuring the voice (half a minute or so)"):
+        measured = measure_file(audio, name, settings)
     profile = _store(settings).create(measured, user_id, name, description)
     if as_json:
         print(json.dumps(profile, indent=1, ensure_ascii=False))

@@ -238,13 +238,14 @@ class Tap:
 
 TAP = """async (seconds) => {
   const { input, output } = await autovoice.tap(seconds);
+  const shown = autovoice.snapshot();  // before the copying below can disturb anything
   const text = (samples) => {
     const bytes = new Uint8Array(samples.buffer);
     let s = '';
     for (let i = 0; i < bytes.length; i += 8192) s += String.fromCharCode(...bytes.subarray(i, i + 8192));
     return btoa(s);
   };
-  return [text(input), text(output)];
+  return [text(input), text(output), shown];
 }"""
 
 
@@ -257,10 +258,9 @@ def snapshot(page: Page) -> dict[str, Any]:
 def tap(page: Page, seconds: float) -> Tap:
     """Record `seconds` of both sides in the page's worklet."""
     before = snapshot(page)
-    captured, played = (
-        np.frombuffer(base64.b64decode(text), np.float32).astype(float) for text in page.evaluate(TAP, seconds)
-    )
-    return Tap(captured, played, before, snapshot(page))
+    *sides, after = page.evaluate(TAP, seconds)
+    captured, played = (np.frombuffer(base64.b64decode(text), np.float32).astype(float) for text in sides)
+    return Tap(captured, played, before, after)
 
 
 def wait_until(page: Page, holds: Callable[[dict[str, Any]], bool], timeout_s: float = 20) -> dict[str, Any]:

@@ -24,35 +24,15 @@ FIELDS = ("user_id", "profile_name", "name", "description")
 Problem = tuple[str, str, list[str]]
 
 
-def measure_file(path: Path, name: str, settings: Settings) -> ProfileMeasurement | Problem:
-    """Decode, check and measure a recording; a problem comes back as (code, message, suggestions)."""
+def measure_apart(path: Path, name: str, settings: Settings) -> ProfileMeasurement | Problem:
+    """Measure a recording in a worker process; a problem comes back as (code, message, suggestions)."""
     import torch
 
-    from pipeline import io, weights
-    from pipeline.profile import make_voice
-    from pipeline.speaker import SpeakerEncoder
+    from auto_voice.voice_making import measure_file
 
     torch.set_num_threads(1)
-    limits = settings.limits
     try:
-        # a little more than allowed is read, so that the silence around a recording does not count
-        audio = io.decode(
-            path,
-            sample_rate=48_000,
-            max_seconds=limits.max_profile_duration_s + 30,
-            max_bytes=limits.max_audio_size_mb * 2**20,
-        )
-        encoder = SpeakerEncoder(weights.fetch("resemblyzer", settings.storage.models_dir))
-        return make_voice(
-            audio.samples,
-            audio.sample_rate,
-            encoder=encoder,
-            pitch_model=weights.fetch("swiftf0", settings.storage.models_dir),
-            min_seconds=limits.min_profile_duration_s,
-            max_seconds=limits.max_profile_duration_s,
-            name=name,
-            voice_id="",
-        )
+        return measure_file(path, name, settings)
     except PipelineError as problem:
         return problem.code, problem.message, list(problem.suggestions)
 
@@ -97,7 +77,7 @@ class Cloning:
                 self._places, multiprocessing.get_context("spawn"), initializer=os.nice, initargs=(10,)
             )
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, measure_file, path, name, self._settings)
+        return await loop.run_in_executor(self._pool, measure_apart, path, name, self._settings)
 
     async def _read(self, request: web.Request, path: Path) -> dict[str, str]:
         if not request.content_type.startswith("multipart/"):

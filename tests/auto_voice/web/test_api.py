@@ -63,6 +63,7 @@ async def test_a_voice_is_cloned_listed_shown_used_and_deleted(
     assert profile["profile_name"] == "Ann [1] ä"
     assert 150 < profile["vocal_range"]["min_pitch_hz"] < profile["vocal_range"]["max_pitch_hz"] < 400
     assert 0 <= profile["quality_metrics"]["quality_score"] <= 1
+    assert profile["audio_info"]["format"] == "flac"
     profile_id = profile["profile_id"]
 
     async with client.get(PROFILES, params={"user_id": "ann"}) as response:
