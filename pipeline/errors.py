@@ -67,3 +67,12 @@ class WeightsCorrupt(PipelineError):
     """A file of weights that is not what it should be."""
 
     code = "weights_corrupt"
+
+
+class MissingExtra(PipelineError):
+    """A feature whose optional packages are not installed."""
+
+    code = "service_unavailable"
+
+    def __init__(self, extra: str, feature: str) -> None:
+        super().__init__(f"{feature} is not installed", f"pip install 'autovoice[{extra}]'")

