@@ -17,4 +17,5 @@ def set_up_logging(settings: LoggingSettings) -> None:
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=settings.level, handlers=[handler], force=True)
-    logging.getLogger("numba").setLevel(logging.WARNING)
+    for chatty in ("numba", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -49,6 +49,9 @@ class StorageSettings(_Section):
     voice_profiles_dir: Path
     models_dir: Path
     temp_dir: Path
+    cache_dir: Path
+    results_dir: Path
+    max_cache_size_gb: float = Field(gt=0)
 
     @model_validator(mode="before")
     @classmethod
@@ -60,6 +63,8 @@ class StorageSettings(_Section):
             "voice_profiles_dir": data / "voice_profiles",
             "models_dir": data / "models",
             "temp_dir": data / "temp",
+            "cache_dir": data / "cache",
+            "results_dir": data / "results",
         }
         given = {k: Path(str(v)).expanduser() for k, v in values.items() if v and k in named}
         unknown = {k: v for k, v in values.items() if k not in named and k != "data_dir"}
@@ -73,6 +78,10 @@ class LimitSettings(_Section):
     min_profile_duration_s: float = Field(gt=0)
     max_profile_duration_s: float = Field(gt=0)
     concurrent_clones: int = Field(gt=0)
+    max_song_duration_s: float = Field(gt=0)
+    concurrent_conversions: int = Field(ge=0, le=64)
+    queue_enabled: bool
+    max_queue_size: int = Field(gt=0)
 
 
 class LiveSettings(_Section):
@@ -81,6 +90,40 @@ class LiveSettings(_Section):
     capacity: int = Field(gt=0, le=1024)
     block_ms: Literal[5, 10, 15, 20, 40]
     max_step_fraction: float = Field(gt=0, le=1)
+
+
+class PresetSettings(_Section):
+    """How much work a song is worth."""
+
+    separation_model: Literal["spleeter", "htdemucs", "htdemucs_ft"]
+    separation_shifts: int = Field(ge=0, le=20)
+
+
+class QualitySettings(_Section):
+    """The presets of song conversion."""
+
+    default_preset: str
+    presets: dict[str, PresetSettings]
+
+    @model_validator(mode="after")
+    def _default_is_one(self) -> QualitySettings:
+        if self.default_preset not in self.presets:
+            raise ValueError(f"default_preset must be one of {', '.join(self.presets)}")
+        return self
+
+
+class CacheSettings(_Section):
+    """How long things are kept."""
+
+    separation_ttl_hours: float = Field(gt=0)
+    conversion_ttl_hours: float = Field(gt=0)
+    cleanup_interval_hours: float = Field(gt=0)
+
+
+class DatabaseSettings(_Section):
+    """Where jobs are kept."""
+
+    url: str  # empty: jobs.db in storage.data_dir
 
 
 class LoggingSettings(_Section):
@@ -97,7 +140,15 @@ class Settings(_Section):
     storage: StorageSettings
     limits: LimitSettings
     live: LiveSettings
+    quality: QualitySettings
+    cache: CacheSettings
+    database: DatabaseSettings
     logging: LoggingSettings
+
+    @property
+    def database_url(self) -> str:
+        """The database of jobs, as a URL."""
+        return self.database.url or f"sqlite:///{self.storage.data_dir / 'jobs.db'}"
 
     def listening_on(self, host: str | None = None, port: int | None = None) -> Settings:
         """The same settings with another address or port, where given.

@@ -1,0 +1,1 @@
+"""Public helpers whose names the runbook uses."""

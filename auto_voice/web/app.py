@@ -12,10 +12,12 @@ from pathlib import Path
 
 from aiohttp import web
 
+from auto_voice.jobs.store import JobStore, migrate
+from auto_voice.jobs.supervisor import Supervisor
 from auto_voice.settings import Settings, load_settings
 from auto_voice.storage.errors import StorageError
 from auto_voice.storage.profiles import ProfileStore
-from auto_voice.web import api, health, metrics, websocket_handler
+from auto_voice.web import api, conversion, health, metrics, websocket_handler
 from auto_voice.web.cloning import Cloning
 from auto_voice.web.errors import errors_as_json
 from pipeline.converters import available
@@ -78,6 +80,14 @@ async def _watch_loop(app: web.Application) -> AsyncIterator[None]:
         await task
 
 
+async def _run_workers(app: web.Application) -> AsyncIterator[None]:
+    supervisor = app[conversion.SUPERVISOR]
+    supervisor.start()
+    yield
+    await asyncio.to_thread(supervisor.stop)
+    app[conversion.JOBS].close()
+
+
 async def _close_cloning(app: web.Application) -> AsyncIterator[None]:
     yield
     await app[api.CLONING].close()
@@ -89,8 +99,16 @@ def create_app(settings: Settings) -> web.Application:
         middlewares=[metrics.count_requests, errors_as_json],
         client_max_size=settings.limits.max_audio_size_mb * 2**20 + 2**20,
     )
-    for folder in (settings.storage.voice_profiles_dir, settings.storage.models_dir, settings.storage.temp_dir):
+    storage = settings.storage
+    for folder in (
+        storage.voice_profiles_dir,
+        storage.models_dir,
+        storage.temp_dir,
+        storage.cache_dir,
+        storage.results_dir,
+    ):
         folder.mkdir(parents=True, exist_ok=True)
+    migrate(settings.database_url)
     store = ProfileStore(settings.storage.voice_profiles_dir)
     engine = Engine(
         available(),
@@ -105,13 +123,17 @@ def create_app(settings: Settings) -> web.Application:
     app[websocket_handler.RESOLVE_VOICE] = _resolver(store)
     app[websocket_handler.CONVERSATIONS] = {}
     app[metrics.METRICS] = metrics.Metrics(engine, store)
+    app[conversion.JOBS] = JobStore(settings.database_url)
+    app[conversion.SUPERVISOR] = Supervisor(settings, app[conversion.JOBS])
+    app[conversion.PROFILES] = store
     app.on_response_prepare.append(_add_headers)
     app.on_shutdown.append(websocket_handler.shut_down)
-    app.cleanup_ctx.extend([_run_engine, _watch_loop, _close_cloning])
+    app.cleanup_ctx.extend([_run_engine, _watch_loop, _close_cloning, _run_workers])
     app.router.add_get("/", _index)
     app.router.add_static("/client", CLIENT)
     app.router.add_get("/ws/live", websocket_handler.live)
     api.add_routes(app)
+    conversion.add_routes(app)
     health.add_routes(app)
     metrics.add_routes(app)
     return app

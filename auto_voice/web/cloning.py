@@ -10,17 +10,15 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from aiohttp import BodyPartReader, web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp import web
 
 from auto_voice.settings import Settings
 from auto_voice.storage.profiles import ProfileStore
+from auto_voice.web import uploads
 from auto_voice.web.errors import ApiError
 from pipeline.errors import PipelineError
 from pipeline.profile import ProfileMeasurement
 
-CHUNK = 1 << 18
-FIELDS = ("user_id", "profile_name", "name", "description")
 Problem = tuple[str, str, list[str]]
 
 
@@ -60,14 +58,26 @@ class Cloning:
         try:
             with tempfile.TemporaryDirectory(dir=self._settings.storage.temp_dir, prefix="clone-") as folder:
                 path = Path(folder) / "upload"
-                fields = await self._read(request, path)
-                name = fields.get("profile_name") or fields.get("name") or "My voice"
+                fields, _ = await uploads.read_form(
+                    request,
+                    path,
+                    files=("audio", "reference_audio"),
+                    max_mb=self._settings.limits.max_audio_size_mb,
+                )
+                user_id = uploads.plain_text(fields, "user_id", 100)
+                if user_id is None:
+                    raise ApiError(
+                        "missing_required_field", "user_id is missing", "send who the voice belongs to"
+                    )
+                given = uploads.plain_text(fields, "profile_name", 100) or uploads.plain_text(
+                    fields, "name", 100
+                )
+                name = given or "My voice"
+                description = uploads.plain_text(fields, "description", 1000) or ""
                 result = await self._measure(path, name)
             if isinstance(result, tuple):
                 raise ApiError(result[0], result[1], *result[2])
-            return await asyncio.to_thread(
-                self._store.create, result, fields["user_id"], name, fields.get("description", "")
-            )
+            return await asyncio.to_thread(self._store.create, result, user_id, name, description)
         finally:
             self._running -= 1
 
@@ -78,46 +88,3 @@ class Cloning:
             )
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, measure_apart, path, name, self._settings)
-
-    async def _read(self, request: web.Request, path: Path) -> dict[str, str]:
-        if not request.content_type.startswith("multipart/"):
-            raise ApiError(
-                "invalid_request", "the body must be multipart/form-data", "send the recording in field 'audio'"
-            )
-        fields: dict[str, str] = {}
-        received = False
-        try:
-            async for part in await request.multipart():
-                if not isinstance(part, BodyPartReader):
-                    raise ApiError("invalid_request", "multipart parts must not be nested")
-                if part.name in ("audio", "reference_audio"):
-                    await self._save(part, path)
-                    received = True
-                elif part.name in FIELDS:
-                    fields[str(part.name)] = (
-                        (await part.read(decode=True))[:1000].decode(errors="replace").strip()
-                    )
-        except (ValueError, HttpProcessingError) as problem:
-            raise ApiError("invalid_request", f"the multipart body is broken: {problem}") from problem
-        if not received:
-            raise ApiError("missing_required_field", "the recording is missing", "send it in field 'audio'")
-        if not fields.get("user_id"):
-            raise ApiError("missing_required_field", "user_id is missing", "send who the voice belongs to")
-        for name, most in (("user_id", 100), ("profile_name", 100), ("name", 100), ("description", 1000)):
-            if len(fields.get(name, "")) > most or any(ord(c) < 32 for c in fields.get(name, "")):
-                raise ApiError("invalid_parameter", f"{name} must be a plain text of at most {most} characters")
-        return fields
-
-    async def _save(self, part: BodyPartReader, path: Path) -> None:
-        limit = self._settings.limits.max_audio_size_mb * 2**20
-        size = 0
-        with path.open("wb") as file:
-            while chunk := await part.read_chunk(CHUNK):
-                size += len(chunk)
-                if size > limit:
-                    raise ApiError(
-                        "file_too_large",
-                        f"the recording is over {self._settings.limits.max_audio_size_mb} MB",
-                        "send a shorter or compressed recording",
-                    )
-                await asyncio.to_thread(file.write, chunk)

@@ -13,6 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
+from auto_voice.jobs.errors import JobError
 from auto_voice.storage.errors import StorageError
 from auto_voice.web.validators import InvalidParameter
 from pipeline.errors import PipelineError
@@ -35,7 +36,12 @@ STATUS = {
     "not_found": 404,
     "profile_not_found": 404,
     "voice_not_found": 404,
+    "conversion_not_found": 404,
+    "file_not_found": 404,
     "method_not_allowed": 405,
+    "conversion_incomplete": 409,
+    "conversion_finished": 409,
+    "file_expired": 410,
     "file_too_large": 413,
     "internal_error": 500,
     "weights_corrupt": 500,
@@ -55,7 +61,7 @@ class ApiError(Exception):
         self.suggestions = list(suggestions)
 
 
-KNOWN = (ApiError, InvalidParameter, LiveError, PipelineError, StorageError)
+KNOWN = (ApiError, InvalidParameter, JobError, LiveError, PipelineError, StorageError)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 

@@ -69,6 +69,6 @@ def find_demucs(signature: str, models_dir: Path) -> Path:
             for path in sorted(folder.glob(pattern)):
                 return path
     raise WeightsUnavailable(
-        f"its weights {signature}-….th are not in {models_dir}",
+        f"its weights {signature}-….th are not in the models folder",
         f"run: autovoice weights {next(name for name, known in DEMUCS.items() if known == signature)}",
     )

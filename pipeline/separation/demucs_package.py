@@ -137,8 +137,8 @@ def _check_plain(path: Path, value: Any) -> None:
         name: str = value[0]
         value = value[1]
         limit = 200_000 if name in LARGE else MOST_WIDTH
-        numbers: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
-        if any(isinstance(n, int | float | Fraction) and abs(n) > limit for n in numbers):
+        numbers = value if isinstance(value, list | tuple) else (value,)
+        if any(isinstance(n, int | float | Fraction) and not abs(float(n)) <= limit for n in numbers):
             raise WeightsCorrupt(f"{path.name} asks for {name} = {value!r:.60}, which is too large")
     if isinstance(value, list | tuple) and len(value) <= MOST_LAYERS:
         for item in value:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soxr
@@ -13,11 +14,26 @@ from pipeline.song.report import Report
 from pipeline.song.track import Track
 
 SEGMENT_S, OVERLAP_S = 32.0, 1.6  # multiples of the tracker's hop
-HOP = round(offline.HOP_S * offline.RATE)
+SURE = 0.9  # confidence
+SURE_SHARE = 0.12  # of the voiced frames of a voice; leakage of instruments stays below a tenth
+LEAST_SUNG_S = 1.0
 
 
-def track_pitch(vocals: Track, model: Path, report: Report) -> NDArray[np.float32]:
-    """The pitch every 16 ms of a track, (frames,) in Hz, 0 where nothing is sung.
+class Melody(NamedTuple):
+    """The pitch of a track every 16 ms."""
+
+    f0_hz: NDArray[np.float32]  # (frames,) 0 where nothing is sung
+    confidence: NDArray[np.float32]  # (frames,) 0 to 1
+
+    @property
+    def is_sung(self) -> bool:
+        """Whether somebody sings: of leaking instruments, voiced as they are, the tracker is seldom sure."""
+        voiced, sure = np.count_nonzero(self.f0_hz), np.count_nonzero(self.confidence > SURE)
+        return bool(sure * offline.HOP_S > LEAST_SUNG_S and sure > SURE_SHARE * voiced)
+
+
+def track_pitch(vocals: Track, model: Path, report: Report) -> Melody:
+    """Track the pitch of vocals.
 
     Args:
         vocals: any track.
@@ -25,15 +41,16 @@ def track_pitch(vocals: Track, model: Path, report: Report) -> NDArray[np.float3
         report: told after every segment.
     """
     frames = int(vocals.seconds / offline.HOP_S) + 1
-    f0 = np.zeros(frames, np.float32)
+    melody = Melody(np.zeros(frames, np.float32), np.zeros(frames, np.float32))
     step = round((SEGMENT_S - 2 * OVERLAP_S) / offline.HOP_S)
     margin = round(OVERLAP_S / offline.HOP_S)
     for first in range(0, frames, step):
         start = round((first - margin) * offline.HOP_S * vocals.sample_rate)
         mono = vocals.read(start, round(SEGMENT_S * vocals.sample_rate)).mean(0)
         low = soxr.resample(mono, vocals.sample_rate, offline.RATE)
-        found = offline.track(low, offline.RATE, model).f0_hz[margin : margin + step]
-        count = min(len(found), frames - first)
-        f0[first : first + count] = found[:count]
+        found = offline.track(low, offline.RATE, model)
+        for whole, part in zip(melody, (found.f0_hz, found.confidence), strict=True):
+            known = part[margin : margin + min(step, frames - first)]
+            whole[first : first + len(known)] = known
         report(min(1.0, (first + step) / frames))
-    return f0
+    return melody

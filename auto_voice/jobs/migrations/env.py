@@ -1,0 +1,13 @@
+"""Alembic's entry: runs the migrations on the database that `auto_voice.jobs.store.migrate` names."""
+
+from alembic import context
+
+from auto_voice.jobs.model import metadata
+from auto_voice.jobs.store import open_database
+
+engine = open_database(context.config.attributes["url"])
+with engine.connect() as connection:
+    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+    with context.begin_transaction():
+        context.run_migrations()
+engine.dispose()

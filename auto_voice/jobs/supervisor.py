@@ -1,0 +1,133 @@
+"""Keeps the workers alive, and the folders and the table of jobs tidy; a thread of the server."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import shutil
+import threading
+import time
+import uuid
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from auto_voice.jobs.store import JobStore
+from auto_voice.jobs.worker import open_cache, work
+from auto_voice.settings import Settings
+
+log = logging.getLogger(__name__)
+
+RESTART_S = 1.0  # between the death of a worker and its successor
+STOP_S = 5.0  # that a worker has to put its job back
+KEEP_ROWS_S = 30 * 86_400.0  # a finished job stays in the history
+
+
+@dataclass
+class Place:
+    """One worker's place."""
+
+    token: str = ""
+    process: SpawnProcess | None = None
+    start_at: float = 0.0
+
+
+class Supervisor:
+    """Runs `limits.concurrent_conversions` worker processes.
+
+    Args:
+        settings: the whole configuration.
+        store: the jobs, for what dead workers leave behind.
+    """
+
+    def __init__(self, settings: Settings, store: JobStore) -> None:
+        self._settings = settings
+        self._store = store
+        self._places = [Place() for _ in range(settings.limits.concurrent_conversions)]
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="autovoice-workers", daemon=True)
+        self._clean_at = 0.0
+
+    @property
+    def alive(self) -> int:
+        """Workers that run."""
+        return sum(place.process is not None and place.process.is_alive() for place in self._places)
+
+    @property
+    def processes(self) -> list[int]:
+        """Process ids of the workers."""
+        return [p.process.pid for p in self._places if p.process is not None and p.process.pid is not None]
+
+    def start(self) -> None:
+        """Start the workers and the thread that watches them."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the workers; what they were doing goes back into the queue."""
+        self._stop.set()
+        self._thread.join()
+        for place in self._places:
+            if place.process is not None:
+                place.process.terminate()
+        deadline = time.monotonic() + STOP_S
+        for place in self._places:
+            if place.process is not None:
+                place.process.join(max(0.0, deadline - time.monotonic()))
+                if place.process.is_alive():
+                    place.process.kill()
+                    place.process.join()
+                self._store.release(place.token)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._tend()
+                if time.monotonic() >= self._clean_at:
+                    self._clean_at = time.monotonic() + 3600 * self._settings.cache.cleanup_interval_hours
+                    self.clean()
+            except (SQLAlchemyError, OSError):
+                log.exception("the workers could not be tended to; trying again")
+            running = [p.process.sentinel for p in self._places if p.process is not None]
+            if running:
+                wait(running, timeout=0.5)
+            self._stop.wait(0.05 if running else 0.5)
+
+    def _tend(self) -> None:
+        """Take note of dead workers and start what is missing."""
+        now = time.monotonic()
+        for place in self._places:
+            if place.process is not None and not place.process.is_alive():
+                log.warning("worker %s ended with code %s", place.process.pid, place.process.exitcode)
+                place.process.join()
+                place.process = None
+                place.start_at = now + RESTART_S
+                self._store.release(place.token)
+            if place.process is None and now >= place.start_at:
+                place.token = uuid.uuid4().hex
+                context = multiprocessing.get_context("spawn")
+                place.process = context.Process(
+                    target=work, args=(self._settings, place.token, os.getpid()), name="autovoice-worker"
+                )
+                place.process.start()
+
+    def clean(self) -> None:
+        """Remove results whose time is over, uploads of nobody, and what the cache need not keep."""
+        keep_s = self._settings.cache.conversion_ttl_hours * 3600
+        results = self._settings.storage.results_dir
+        for job_id in self._store.expire(max(KEEP_ROWS_S, keep_s)):
+            shutil.rmtree(results / job_id, ignore_errors=True)
+        for folder in list(results.iterdir()) if results.is_dir() else []:
+            if time.time() - _modified(folder) > keep_s + 86_400:
+                shutil.rmtree(folder, ignore_errors=True)
+        open_cache(self._settings).clean()
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return time.time()

@@ -1,0 +1,215 @@
+"""A worker: a process that takes one job after the other, keeps its lease, and can be killed at any time."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import shutil
+import signal
+import threading
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from auto_voice.jobs.model import Job
+from auto_voice.jobs.song_request import SongRequest
+from auto_voice.jobs.stages import STAGES
+from auto_voice.jobs.store import JobStore
+from auto_voice.settings import Settings
+from pipeline.errors import PipelineError, WeightsUnavailable
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_S = 1.0
+IDLE_S = 0.3
+TELL_S = 0.4  # between two notes of progress
+RETRY_S = 5.0  # before the second attempt, three times as long before each further one
+DEFECTS = (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError, AttributeError, AssertionError)
+
+
+class Stopped(Exception):
+    """The job at hand must not go on: it was cancelled, or it is somebody else's by now."""
+
+
+@dataclass
+class Lease:
+    """What the heartbeat has heard of the job at hand."""
+
+    cancelled: bool = False
+    lost: bool = False
+
+
+class Worker:
+    """Does jobs until it is told to stop.
+
+    Args:
+        settings: the whole configuration.
+        token: the name by which this worker holds jobs.
+        parent: process id of the server; when it is gone, so is the worker.
+    """
+
+    def __init__(self, settings: Settings, token: str, parent: int | None = None) -> None:
+        self._settings = settings
+        self._token = token
+        self._parent = parent
+        self._store = JobStore(settings.database_url)
+        self._stop = threading.Event()
+        self._songs: Any = None
+
+    def stop(self) -> None:
+        """End after the job at hand has been put back."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Work until `stop`, or until the server is gone."""
+        while not self._stop.is_set() and not self._orphaned():
+            job = self._store.claim(self._token)
+            if job is None:
+                self._stop.wait(IDLE_S)
+            else:
+                self.do(job)
+        self._store.close()
+
+    def do(self, job: Job) -> None:
+        """Do one job to its end, whatever that is."""
+        lease, done = Lease(), threading.Event()
+        heart = threading.Thread(target=self._beat, args=(job.id, lease, done), daemon=True)
+        heart.start()
+        keep_s = self._settings.cache.conversion_ttl_hours * 3600
+        try:
+            result = self._perform(job, lease)
+            if not self._store.complete(job.id, self._token, result, keep_s):
+                log.warning("job %s was taken away before it was done", job.id)
+        except Stopped:
+            if lease.cancelled:
+                self._store.cancelled(job.id, self._token)
+            elif not lease.lost:
+                self._store.release(self._token)
+        except PipelineError as problem:
+            retry = RETRY_S * 3 ** (job.attempts - 1) if isinstance(problem, WeightsUnavailable) else None
+            self._fail(job, problem.code, problem.message, list(problem.suggestions), retry)
+        except MemoryError:
+            self._fail(
+                job, "out_of_memory", "this song needs more memory than there is", ["send a shorter part"]
+            )
+        except OSError as problem:
+            log.exception("job %s: the system failed", job.id)
+            full = problem.errno in (errno.ENOSPC, errno.EDQUOT)
+            if full:
+                self._fail(job, "insufficient_storage", "the server's disk is full", ["tell the operator"])
+            else:
+                self._fail(job, "internal_error", "the server could not read or write a file", [], RETRY_S)
+        except DEFECTS:
+            log.exception("job %s failed", job.id)
+            self._fail(
+                job, "conversion_failed", "something went wrong in the conversion", ["tell the operator"]
+            )
+        finally:
+            done.set()
+            heart.join()
+
+    def _fail(
+        self, job: Job, code: str, message: str, suggestions: list[str], retry_in_s: float | None = None
+    ) -> None:
+        error = {"code": code, "message": message, "details": {"suggestions": suggestions}}
+        keep_s = self._settings.cache.conversion_ttl_hours * 3600
+        self._store.fail(job.id, self._token, error, keep_s, retry_in_s=retry_in_s)
+
+    def _perform(self, job: Job, lease: Lease) -> dict[str, Any]:
+        told = 0.0
+        stage_before = ""
+
+        def progress(stage: str, fraction: float) -> None:
+            nonlocal told, stage_before
+            if lease.cancelled or lease.lost or self._stop.is_set():
+                raise Stopped
+            now = time.monotonic()
+            if stage != stage_before or now - told >= TELL_S:
+                told, stage_before = now, stage
+                low, high = STAGES[stage]
+                overall = low + (high - low) * fraction
+                self._store.advance(job.id, self._token, stage, 100 * fraction, overall)
+
+        request = SongRequest(**job.parameters["request"])
+        folder = self._settings.storage.results_dir / job.id
+        work = folder / f"work-{job.attempts}"
+        work.mkdir(parents=True, exist_ok=True)
+        try:
+            source = folder / job.parameters["upload"]
+            voice = self._voice(request.voice_id)
+            result: dict[str, Any] = self._converter().convert(source, request, voice, work, progress)
+            final = folder / "result"
+            shutil.rmtree(final, ignore_errors=True)  # of an attempt that was lost
+            work.rename(final)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+        if result["notes"]:
+            self._store.note(job.id, self._token, result["notes"])
+        return result | {"request": asdict(request)}
+
+    def _voice(self, voice_id: str) -> Any:
+        from auto_voice.storage.errors import StorageError
+        from auto_voice.storage.profiles import ProfileStore
+
+        try:
+            return ProfileStore(self._settings.storage.voice_profiles_dir).voice(voice_id)
+        except StorageError as problem:
+            raise VoiceGone(problem.message) from problem
+
+    def _converter(self) -> Any:
+        if self._songs is None:
+            import torch
+
+            from auto_voice.jobs.song import SongConverter
+
+            cores = os.cpu_count() or 1
+            torch.set_num_threads(max(1, cores // max(1, self._settings.limits.concurrent_conversions)))
+            self._songs = SongConverter(self._settings, open_cache(self._settings))
+        return self._songs
+
+    def _beat(self, job_id: str, lease: Lease, done: threading.Event) -> None:
+        """Renew the lease until the job is done."""
+        while not done.wait(HEARTBEAT_S):
+            if self._orphaned():
+                self._store.release(self._token)
+                os._exit(1)  # nobody waits for this process; the job is taken up by the next server
+            answer = self._store.renew(job_id, self._token)
+            lease.lost = answer is None
+            lease.cancelled = lease.cancelled or bool(answer)
+
+    def _orphaned(self) -> bool:
+        return self._parent is not None and os.getppid() != self._parent
+
+
+class VoiceGone(PipelineError):
+    """The voice was deleted while the song waited."""
+
+    code = "profile_not_found"
+
+
+def open_cache(settings: Settings) -> Any:
+    """The cache of stages, as the settings want it."""
+    from auto_voice.storage.cache import ContentCache
+
+    hours = settings.cache
+    ttl = dict.fromkeys(("stems", "pitch"), hours.separation_ttl_hours * 3600)
+    return ContentCache(
+        settings.storage.cache_dir,
+        max_bytes=int(settings.storage.max_cache_size_gb * 2**30),
+        ttl_s={**ttl, "conversion": hours.conversion_ttl_hours * 3600},
+    )
+
+
+def work(settings: Settings, token: str, parent: int) -> None:
+    """Entry of a worker process."""
+    from auto_voice.logs import set_up_logging
+
+    with contextlib.suppress(OSError):
+        os.nice(10)  # live sessions come first
+    set_up_logging(settings.logging)
+    worker = Worker(settings, token, parent)
+    signal.signal(signal.SIGTERM, lambda number, frame: worker.stop())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the server's affair
+    worker.run()

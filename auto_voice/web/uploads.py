@@ -1,0 +1,75 @@
+"""Multipart uploads straight to disk, with limits; nothing large is ever in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from auto_voice.web.errors import ApiError
+
+CHUNK = 1 << 18
+LONGEST_FIELD = 1000  # bytes that are read of a text field
+
+
+async def read_form(
+    request: web.Request, path: Path, *, files: tuple[str, ...], max_mb: int
+) -> tuple[dict[str, str], str]:
+    """Save the first of `files` that comes to `path`; returns all text fields and the file's own name.
+
+    Raises:
+        ApiError: `invalid_request` (no form, or a broken one), `missing_required_field`, `file_too_large`.
+    """
+    if not request.content_type.startswith("multipart/"):
+        raise ApiError(
+            "invalid_request",
+            "the body must be multipart/form-data",
+            f"send the recording in field '{files[0]}'",
+        )
+    fields: dict[str, str] = {}
+    name: str | None = None
+    try:
+        async for part in await request.multipart():
+            if not isinstance(part, BodyPartReader):
+                raise ApiError("invalid_request", "multipart parts must not be nested")
+            if part.name in files and name is None:
+                name = part.filename or ""
+                await _save(part, path, max_mb)
+            elif part.name is not None:
+                text = (await part.read_chunk(LONGEST_FIELD)).decode(errors="replace").strip()
+                fields[part.name] = text
+                await part.release()
+    except (ValueError, HttpProcessingError) as problem:
+        raise ApiError("invalid_request", f"the multipart body is broken: {problem}") from problem
+    if name is None:
+        raise ApiError("missing_required_field", "the recording is missing", f"send it in field '{files[0]}'")
+    return fields, name
+
+
+async def _save(part: BodyPartReader, path: Path, max_mb: int) -> None:
+    limit = max_mb * 2**20
+    size = 0
+    with path.open("wb") as file:
+        while chunk := await part.read_chunk(CHUNK):
+            size += len(chunk)
+            if size > limit:
+                raise ApiError(
+                    "file_too_large",
+                    f"the recording is over {max_mb} MB",
+                    "send a shorter or compressed recording",
+                )
+            await asyncio.to_thread(file.write, chunk)
+
+
+def plain_text(fields: dict[str, str], name: str, most: int) -> str | None:
+    """A text field, or None when it is missing or empty.
+
+    Raises:
+        ApiError: too long, or with control characters.
+    """
+    text = fields.get(name) or None
+    if text is not None and (len(text) > most or any(ord(c) < 32 for c in text)):
+        raise ApiError("invalid_parameter", f"{name} must be a plain text of at most {most} characters")
+    return text
