@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from auto_voice import __version__
+from auto_voice.cli_songs import convert_song, jobs, separate_song
 from auto_voice.cli_voices import convert_voice, voice_clone, voices
 from auto_voice.settings import SettingsError, load_settings
 
@@ -20,6 +21,9 @@ app = typer.Typer(
     help="AutoVoice: sing into the browser and hear another voice.", no_args_is_help=True, add_completion=False
 )
 app.add_typer(voices, name="voices")
+app.add_typer(jobs, name="jobs")
+app.command("convert")(convert_song)
+app.command("separate")(separate_song)
 app.command("voice-clone")(voice_clone)
 app.command("convert-voice")(convert_voice)
 
@@ -118,12 +122,13 @@ def _explain(problem: Any) -> int:
 
 def main() -> None:
     """Run the command; problems that a person can solve are told in a line, with exit code 2."""
+    from auto_voice.jobs.errors import JobError
     from auto_voice.storage.errors import StorageError
     from pipeline.errors import PipelineError
 
     try:
         app()
-    except (SettingsError, StorageError, PipelineError) as problem:
+    except (SettingsError, StorageError, PipelineError, JobError) as problem:
         sys.exit(_explain(problem))
 
 

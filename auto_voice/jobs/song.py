@@ -23,6 +23,7 @@ from pipeline.converters import available
 from pipeline.converters.base import Controls
 from pipeline.pitch import offline
 from pipeline.separation import Choice, choose_separator
+from pipeline.reader import AudioReader
 from pipeline.song import mix
 from pipeline.song.convert import convert_vocals, whole_octaves
 from pipeline.song.decode import decode_song
@@ -84,6 +85,7 @@ class SongConverter:
         Raises:
             PipelineError: what is wrong with the song.
         """
+        _check_is_audio(source)
         preset = self._settings.quality.presets[request.preset]
         choice = self._separator(preset.separation_model, preset.separation_shifts)
         notes = [choice.note] if choice.note else []
@@ -105,6 +107,7 @@ class SongConverter:
 
     def separate(self, source: Path, preset: str, progress: Progress) -> tuple[Stems, str | None]:
         """Only take a song apart; returns the stems, and a note when another model had to be used."""
+        _check_is_audio(source)
         wanted = self._settings.quality.presets[preset]
         choice = self._separator(wanted.separation_model, wanted.separation_shifts)
         key = content_key(VERSION, file_hash(source), choice.identity)
@@ -259,6 +262,11 @@ class SongConverter:
             self._encoder = SpeakerEncoder(weights.fetch("resemblyzer", models_dir))
         own, source = (self._encoder.embed(_sung_part(track, f0)) for track in (after, before))
         return described(f0, heard, voice.embedding, own, source, semitones)
+
+
+def _check_is_audio(source: Path) -> None:
+    with AudioReader(source):
+        pass
 
 
 def _audible(stems: Stems) -> bool:

@@ -19,12 +19,14 @@ from pipeline.voice import Voice
 Float = NDArray[np.float32]
 
 BLOCK_S = 1.0
+OCTAVE_MARGIN = 0.65  # voices sing higher than they speak, so half an octave is no reason to move
 
 
 def whole_octaves(f0_hz: Float, target_median_hz: float) -> int:
-    """How many octaves bring the melody nearest to the target's range: a song moves as one."""
+    """How many octaves bring a melody into the target's range, none when it is near: a song moves as one."""
     sung = f0_hz[f0_hz > 0]
-    return round(float(np.log2(target_median_hz / np.median(sung)))) if len(sung) else 0
+    distance = float(np.log2(target_median_hz / np.median(sung))) if len(sung) else 0.0
+    return round(distance) if abs(distance) > OCTAVE_MARGIN else 0
 
 
 def convert_vocals(
