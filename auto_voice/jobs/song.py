@@ -22,8 +22,8 @@ from pipeline import weights
 from pipeline.converters import available
 from pipeline.converters.base import Controls
 from pipeline.pitch import offline
-from pipeline.separation import Choice, choose_separator
 from pipeline.reader import AudioReader
+from pipeline.separation import Choice, choose_separator
 from pipeline.song import mix
 from pipeline.song.convert import convert_vocals, whole_octaves
 from pipeline.song.decode import decode_song

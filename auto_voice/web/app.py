@@ -51,6 +51,10 @@ async def _index(request: web.Request) -> web.FileResponse:
     return web.FileResponse(CLIENT / "index.html")
 
 
+async def _song(request: web.Request) -> web.FileResponse:
+    return web.FileResponse(CLIENT / "song.html")
+
+
 def _resolver(store: ProfileStore) -> Callable[[str, str | None], Awaitable[Voice]]:
     async def resolve(voice_id: str, user_id: str | None) -> Voice:
         try:
@@ -130,6 +134,7 @@ def create_app(settings: Settings) -> web.Application:
     app.on_shutdown.append(websocket_handler.shut_down)
     app.cleanup_ctx.extend([_run_engine, _watch_loop, _close_cloning, _run_workers])
     app.router.add_get("/", _index)
+    app.router.add_get("/song", _song)
     app.router.add_static("/client", CLIENT)
     app.router.add_get("/ws/live", websocket_handler.live)
     api.add_routes(app)

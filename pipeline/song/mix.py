@@ -15,6 +15,7 @@ from pipeline import io
 from pipeline.song.loudness import LoudnessMeter
 from pipeline.song.report import Report
 from pipeline.song.track import Track
+from pipeline.song.transpose import transposed
 
 Float = NDArray[np.float32]
 
@@ -71,39 +72,11 @@ def write_mix(
     rest_gain = np.float32(settings.accompaniment_volume)
 
     def mixed() -> Iterator[Float]:
-        backing = transposed(accompaniment, settings.accompaniment_semitones)
+        backing = transposed(accompaniment, settings.accompaniment_semitones, BLOCK)
         for start, rest in zip(range(0, accompaniment.frames, BLOCK), backing, strict=True):
             yield vocals.read(start, rest.shape[1]) * voice_gain + rest * rest_gain
 
     _encode(target, accompaniment.sample_rate, mixed(), accompaniment, report)
-
-
-def transposed(track: Track, semitones: float) -> Iterator[Float]:
-    """The blocks of a track, sung and played higher or lower at the same speed (Signalsmith Stretch)."""
-    if semitones == 0.0:
-        yield from track.blocks(BLOCK)
-        return
-    from python_stretch import Signalsmith
-
-    stretch = Signalsmith.Stretch()
-    stretch.preset(track.channels, float(track.sample_rate))
-    stretch.setTransposeSemitones(semitones, 8000.0 / track.sample_rate)
-    late = stretch.inputLatency() + stretch.outputLatency()
-    parts: list[Float] = []
-    ready = given = 0
-    for start in range(0, track.frames + late, BLOCK):
-        block = np.asarray(stretch.process(track.read(start, BLOCK)), np.float32)
-        skip = min(late - start, BLOCK) if start < late else 0
-        parts.append(block[:, max(skip, 0) :])
-        ready += parts[-1].shape[1]
-        while ready >= BLOCK or (ready and given + ready >= track.frames):
-            size = min(BLOCK, track.frames - given)
-            if size <= 0:
-                return
-            whole = np.concatenate(parts, 1)
-            yield whole[:, :size]
-            given += size
-            parts, ready = [whole[:, size:]], whole.shape[1] - size
 
 
 def _encode(target: Path, sample_rate: int, blocks: Iterator[Float], length: Track, report: Report) -> None:

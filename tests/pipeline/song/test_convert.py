@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from auto_voice.storage.profiles import BUILTIN
+from pipeline.converters.base import Controls
+from pipeline.converters.classic import Classic
+from pipeline.converters.passthrough import PassThrough
+from pipeline.song.convert import convert_vocals, whole_octaves
+from pipeline.song.report import Cancelled, silent
+from pipeline.synthetic import sing, vibrato
+from pipeline.voice_file import load_voice
+from tests.pipeline.song.conftest import MakeTrack
+
+RATE = 44_100
+OTTO = load_voice(BUILTIN / "otto.safetensors")
+
+
+def vocals(seconds: float = 3.3) -> np.ndarray:
+    return np.stack([sing(vibrato(220, seconds, RATE), RATE, np.random.default_rng(1))] * 2)
+
+
+@pytest.mark.parametrize("converter", [Classic(480), PassThrough()], ids=["classic", "passthrough"])
+def test_dry_vocals_come_back_aligned_to_the_sample(
+    converter: Classic, make_track: MakeTrack, tmp_path: Path
+) -> None:
+    track = make_track(vocals())
+    out = convert_vocals(
+        track, tmp_path / "out.wav", converter, OTTO, Controls(dry_wet=0.0, gate_db=-100), silent
+    )
+    assert out.frames == track.frames
+    before, after = track.read(RATE // 4, 2 * RATE), out.read(RATE // 4, 2 * RATE)
+    assert 20 * np.log10(np.std(after - before) / np.std(before)) < -40  # twice through the resampler
+
+
+def test_the_voice_is_moved_and_the_image_kept(make_track: MakeTrack, tmp_path: Path) -> None:
+    sound = vocals() * np.array([[1.0], [0.25]])
+    track = make_track(sound)
+    controls = Controls(pitch_semitones=-12, auto_pitch=False)
+    out = convert_vocals(track, tmp_path / "out.wav", Classic(480), OTTO, controls, silent).read(RATE, 2 * RATE)
+    spectrum = np.abs(np.fft.rfft(out[0] * np.hanning(out.shape[1])))
+    hz = np.fft.rfftfreq(out.shape[1], 1 / RATE)
+    assert abs(hz[spectrum[:2000].argmax()] / 110 - round(hz[spectrum[:2000].argmax()] / 110)) < 0.05
+    assert spectrum[(hz > 100) & (hz < 120)].max() > 0.02 * spectrum.max()
+    assert 10 * np.log10((out[0] ** 2).mean() / (out[1] ** 2).mean()) == pytest.approx(12, abs=1.5)
+
+
+def test_it_reports_and_stops_when_told(make_track: MakeTrack, tmp_path: Path) -> None:
+    seen: list[float] = []
+
+    def stop(fraction: float) -> None:
+        seen.append(fraction)
+        if fraction > 0.5:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        convert_vocals(make_track(vocals(5.0)), tmp_path / "out.wav", Classic(480), OTTO, Controls(), stop)
+    assert seen == sorted(seen)
+
+
+@pytest.mark.parametrize(
+    ("sung", "target", "octaves"), [(220, 200, 0), (300, 200, 0), (330, 110, -2), (330, 130, -1), (110, 220, 1)]
+)
+def test_songs_move_by_whole_octaves_when_far(sung: float, target: float, octaves: int) -> None:
+    f0 = np.array([0, sung, sung * 1.02, sung * 0.98, 0], np.float32)
+    assert whole_octaves(f0, target) == octaves
+    assert whole_octaves(np.zeros(5, np.float32), target) == 0

@@ -1,0 +1,46 @@
+import io as std_io
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from pipeline.reader import AudioReader
+
+
+def surround(active: int) -> bytes:
+    """A 5.1 file of which one channel sounds."""
+    buffer = std_io.BytesIO()
+    with av.open(buffer, "w", format="wav") as out:
+        stream: Any = out.add_stream("pcm_f32le", rate=48_000, layout="5.1")
+        pcm = np.zeros((6, 4800), np.float32)
+        pcm[active] = 0.5
+        frame = av.AudioFrame.from_ndarray(pcm.T.reshape(1, -1).copy(), format="flt", layout="5.1")
+        frame.sample_rate = 48_000
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("active", "left", "right"),
+    [(0, 0.5, 0), (1, 0, 0.5), (2, 0.35, 0.35), (3, 0, 0), (4, 0.35, 0), (5, 0, 0.35)],
+)
+def test_five_point_one_is_mixed_down_after_the_standard(active: int, left: float, right: float) -> None:
+    with AudioReader(surround(active)) as reader:
+        assert reader.channels == 6
+        stereo = np.concatenate(list(reader.blocks(channels=2)), 1)
+    scale = 1 + 2 * 0.7071  # so that all channels together cannot clip
+    assert stereo.mean(1) == pytest.approx([left / scale, right / scale], abs=0.002)
+
+
+def test_mono_becomes_both_sides(tmp_path: Any) -> None:
+    from pipeline import io
+
+    path = tmp_path / "mono.wav"
+    io.encode(path, np.full(4800, 0.25, np.float32), 48_000)
+    with AudioReader(path) as reader:
+        assert reader.seconds == pytest.approx(0.1)
+        stereo = np.concatenate(list(reader.blocks(channels=2)), 1)
+    assert stereo.shape == (2, 4800)
+    assert np.abs(stereo - 0.25).max() < 1e-4
