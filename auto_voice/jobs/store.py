@@ -250,10 +250,11 @@ class JobStore:
                 "expires_at": now,
                 "cancel_requested": True,
             }
-            if not connection.execute(update(jobs).where(waiting).values(ended)).rowcount:
-                connection.execute(update(jobs).where(running).values(cancel_requested=True))
+            changed = connection.execute(update(jobs).where(waiting).values(ended)).rowcount
+            if not changed:
+                changed = connection.execute(update(jobs).where(running).values(cancel_requested=True)).rowcount
         job = self.get(job_id)
-        if not job.cancel_requested:
+        if not changed:
             raise JobFinished(job.status)
         return job
 
