@@ -31,7 +31,7 @@ async def list_profiles(request: web.Request) -> web.Response:
     """GET /api/v1/voice/profiles: a page of the profiles that the user may use."""
     page = validators.pagination(request.query)
     sort_by, order = validators.sorting(request.query)
-    user_id = request.query.get("user_id")
+    user_id = validators.user_id(request.query)
     items, total = await asyncio.to_thread(
         request.app[STORE].list, user_id, page.offset, page.limit, sort_by=sort_by, order=order
     )
@@ -46,7 +46,7 @@ async def show_profile(request: web.Request) -> web.Response:
 async def delete_profile(request: web.Request) -> web.Response:
     """DELETE /api/v1/voice/profiles/{id}?user_id=…: only the owner may."""
     profile_id = request.match_info["profile_id"]
-    await asyncio.to_thread(request.app[STORE].delete, profile_id, request.query.get("user_id"))
+    await asyncio.to_thread(request.app[STORE].delete, profile_id, validators.user_id(request.query))
     return web.json_response(
         {"status": "success", "message": "the profile is deleted", "profile_id": profile_id}
     )

@@ -17,7 +17,7 @@ from auto_voice.jobs.supervisor import Supervisor
 from auto_voice.settings import Settings, load_settings
 from auto_voice.storage.errors import StorageError
 from auto_voice.storage.profiles import ProfileStore
-from auto_voice.web import api, conversion, health, metrics, websocket_handler
+from auto_voice.web import api, conversion, health, metrics, openapi, websocket_handler
 from auto_voice.web.cloning import Cloning
 from auto_voice.web.errors import errors_as_json
 from pipeline.converters import available
@@ -141,6 +141,7 @@ def create_app(settings: Settings) -> web.Application:
     conversion.add_routes(app)
     health.add_routes(app)
     metrics.add_routes(app)
+    openapi.add_routes(app)
     return app
 
 

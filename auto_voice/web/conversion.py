@@ -97,7 +97,7 @@ async def _refuse_when_busy(app: web.Application) -> None:
 async def _job(request: web.Request) -> Job:
     """The job that a request is about, if it may be."""
     job = await asyncio.to_thread(request.app[JOBS].get, request.match_info["job_id"])
-    if job.user_id is not None and request.query.get("user_id", job.user_id) != job.user_id:
+    if job.user_id is not None and validators.user_id(request.query) not in (None, job.user_id):
         raise NotYourJob
     return job
 
@@ -112,8 +112,8 @@ async def show_status(request: web.Request) -> web.Response:
 async def list_jobs(request: web.Request) -> web.Response:
     """GET /convert/jobs?user_id=…: a user's conversions, the newest first."""
     page = validators.pagination(request.query)
-    user_id = request.query.get("user_id")
-    if not user_id:
+    user_id = validators.user_id(request.query)
+    if user_id is None:
         raise ApiError("missing_parameter", "user_id is missing", "say whose conversions")
     found, total = await asyncio.to_thread(request.app[JOBS].list, user_id, page.offset, page.limit)
     return web.json_response(
@@ -218,7 +218,7 @@ def add_routes(app: web.Application) -> None:
     route.add_get(f"{BASE}/status/{{job_id}}", show_status)
     route.add_get(f"{BASE}/jobs", list_jobs)
     route.add_post(f"{BASE}/cancel/{{job_id}}", cancel)
-    route.add_delete(f"{BASE}/{{job_id}}", cancel)
+    route.add_delete(f"{BASE}/{{job_id:conv-[^/]+}}", cancel)
     route.add_get(f"{BASE}/download/{{job_id}}/{{file}}", download)
     route.add_get("/api/v1/queue/status", queue_status)
     route.add_get("/ws/conversion/{job_id}", watch)

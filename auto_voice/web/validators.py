@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from auto_voice.storage.profiles import SORTABLE
 
 MOST_PER_PAGE = 200
+LONGEST_USER_ID = 100
 
 
 class InvalidParameter(Exception):
@@ -59,6 +60,18 @@ def pagination(query: Mapping[str, str]) -> Page:
     if "offset" in query:
         return Page(_whole(query, "offset", 0, 0, 10**9), limit)
     return Page((_whole(query, "page", 1, 1, 10**6) - 1) * limit, limit)
+
+
+def user_id(query: Mapping[str, str]) -> str | None:
+    """Read whose things are meant; None when nobody is named.
+
+    Raises:
+        InvalidParameter: longer than any id, or with control characters.
+    """
+    text = query.get("user_id") or None
+    if text is not None and (len(text) > LONGEST_USER_ID or any(ord(c) < 32 for c in text)):
+        raise InvalidParameter("user_id", f"must be a plain text of at most {LONGEST_USER_ID} characters")
+    return text
 
 
 def sorting(query: Mapping[str, str]) -> tuple[str, str]:
