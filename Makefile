@@ -21,7 +21,7 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	@touch $@
 
 setup-test: setup $(VENV)/.installed-test
-	@scripts/install_chromium
+	@scripts/install_test_programs
 
 run: setup
 	@$(BIN)/autovoice serve

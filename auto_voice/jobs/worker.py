@@ -134,6 +134,8 @@ class Worker:
 
         request = SongRequest(**job.parameters["request"])
         folder = self._settings.storage.results_dir / job.id
+        for left in folder.glob("work-*"):  # by an attempt that was killed
+            shutil.rmtree(left, ignore_errors=True)
         work = folder / f"work-{job.attempts}"
         work.mkdir(parents=True, exist_ok=True)
         try:
