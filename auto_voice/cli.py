@@ -71,21 +71,36 @@ def serve(
 
 
 @app.command("weights")
-def fetch_weights(config: ConfigOption = None) -> None:
-    """Fetch and verify the weights that AutoVoice needs."""
+def fetch_weights(
+    names: Annotated[list[str] | None, typer.Argument(help="also these: htdemucs, htdemucs_ft")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Fetch and verify the weights that AutoVoice needs, and others by name."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
     from pipeline.weights import FILES, REQUIRED, fetch, verified
 
     folder = load_settings(config).storage.models_dir
     missing = [name for name in REQUIRED if not verified(FILES[name], folder / FILES[name].file_name)]
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        for name in names or []:
+            _fetch_demucs(name, folder, bars)
     if not missing:
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     with Progress(*columns, console=Console(stderr=True)) as bars:
         for name in missing:
             bar = bars.add_task(FILES[name].description, total=FILES[name].size_bytes)
             fetch(name, folder, lambda done, total, bar=bar: bars.update(bar, completed=done, total=total))  # type: ignore[misc]
+
+
+def _fetch_demucs(name: str, folder: Path, bars: Any) -> None:
+    from pipeline.separation import DEMUCS, fetch_demucs
+
+    if name not in DEMUCS:
+        raise SettingsError(f"there are no weights {name!r}", f"known: {', '.join(DEMUCS)}")
+    bar = bars.add_task(name, total=None)
+    fetch_demucs(name, folder, lambda done, total: bars.update(bar, completed=done, total=total))
 
 
 @app.command()

@@ -14,11 +14,14 @@ from pipeline.separation.base import Separator
 from pipeline.separation.demucs_package import load_package
 from pipeline.separation.htdemucs import HTDemucs
 from pipeline.separation.spleeter import Spleeter
+from pipeline.weights.download import Progress, download
 
 log = logging.getLogger(__name__)
 
-# the member of each published bag that estimates the vocals
+# the member of each published bag that estimates the vocals, and the beginning of its sha256
 DEMUCS = {"htdemucs": "955717e8", "htdemucs_ft": "04573f0d"}
+CHECKSUMS = {"955717e8": "8726e21a", "04573f0d": "f3cf25b2"}
+DEMUCS_URL = "https://dl.fbaipublicfiles.com/demucs/hybrid_transformer/"
 MODELS = ("spleeter", *DEMUCS)
 
 
@@ -56,6 +59,22 @@ def choose_separator(
     return Choice(
         Spleeter(index, data, device=device), f"spleeter {weights.FILES['spleeter-data'].sha256[:12]}", note
     )
+
+
+def fetch_demucs(name: str, models_dir: Path, progress: Progress = lambda done, total: None) -> Path:
+    """The weights of a Demucs model, from its authors if they are not here yet.
+
+    Raises:
+        KeyError: no model of that name.
+        WeightsUnavailable: they cannot be downloaded.
+        WeightsCorrupt: what came is something else.
+    """
+    signature = DEMUCS[name]
+    try:
+        return find_demucs(signature, models_dir)
+    except WeightsUnavailable:
+        file = f"{signature}-{CHECKSUMS[signature]}.th"
+        return download(DEMUCS_URL + file, models_dir / "demucs" / file, CHECKSUMS[signature], progress)
 
 
 def find_demucs(signature: str, models_dir: Path) -> Path:
