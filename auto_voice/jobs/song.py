@@ -37,7 +37,7 @@ from pipeline.voice import Voice
 Float = NDArray[np.float32]
 Progress = Callable[[str, float], None]  # stage, fraction of it
 
-VERSION = "1"  # of the stages: a change of what they make must change it
+VERSION = "2"  # of the stages: a change of what they make must change it
 DECODING = 0.2  # of the first stage
 NO_VOICE_DB = -30.0  # vocals so far below the rest are none
 EMBEDDED_S = 90.0  # seconds of vocals that the likeness is measured on
@@ -97,7 +97,7 @@ class SongConverter:
             notes.append("no vocals were found: this is the song as it was")
             return self._unchanged(stems, request, folder, choice, notes, progress)
         shift = 12.0 * whole_octaves(f0, voice.median_f0_hz) + request.pitch_shift_semitones
-        vocals = self._converted(stems, key, voice, shift, request.use_cache, progress)
+        vocals = self._converted(stems, melody, key, voice, shift, request.use_cache, progress)
         gain = mix.matching_gain(vocals, stems.vocals)
         files = self._write(vocals, stems, gain, request, folder, lambda part: progress("mixing", 0.7 * part))
         quality = self._quality(stems.vocals, vocals, f0, voice, shift)
@@ -166,7 +166,14 @@ class SongConverter:
         return Melody(*np.load(folder / "melody.npy", allow_pickle=False))
 
     def _converted(
-        self, stems: Stems, key: str, voice: Voice, semitones: float, use_cache: bool, progress: Progress
+        self,
+        stems: Stems,
+        melody: Melody,
+        key: str,
+        voice: Voice,
+        semitones: float,
+        use_cache: bool,
+        progress: Progress,
     ) -> Track:
         controls = Controls(pitch_semitones=semitones, auto_pitch=False, gate_db=-100.0)
         converter = available()["classic"](480)
@@ -179,6 +186,7 @@ class SongConverter:
                 voice,
                 controls,
                 lambda part: progress("conversion", part),
+                melody,
             )
 
         key = content_key(key, converter.name, _fingerprint(voice), semitones)

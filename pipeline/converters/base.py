@@ -10,6 +10,8 @@ from torch import Tensor
 
 from pipeline.voice import Voice
 
+F0_HOP = 240  # samples at 48 kHz between values of a known pitch (5 ms)
+
 
 @dataclass(frozen=True)
 class Controls:
@@ -89,7 +91,15 @@ class Converter(Protocol):
     def voice_rows(self, rows: int) -> Any:
         """Make the `VoiceRows` that go with `step`; until set, a row keeps the singer's own voice."""
 
-    def step(self, state: Any, audio: Tensor, voices: Any, controls: ControlRows, active: Tensor) -> Tensor:
+    def step(
+        self,
+        state: Any,
+        audio: Tensor,
+        voices: Any,
+        controls: ControlRows,
+        active: Tensor,
+        f0_hz: Tensor | None = None,
+    ) -> Tensor:
         """Convert one block of every active row.
 
         Args:
@@ -98,6 +108,9 @@ class Converter(Protocol):
             voices: what `voice_rows` returned.
             controls: the controls of each row.
             active: (rows,) bool; the state of inactive rows stays as it is, and their output is zero.
+            f0_hz: (rows, samples // F0_HOP) float32, the pitch of the input where it is known better than a
+                live tracker can tell, 0 where nothing is voiced; value h belongs to sample (h - 1) * F0_HOP of
+                this block. Converters that track no pitch ignore it.
 
         Returns:
             (rows, samples) float32, delayed by `delay`. Valid until the next step.

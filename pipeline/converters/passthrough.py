@@ -53,7 +53,13 @@ class PassThrough:
         return AnyVoice()
 
     def step(
-        self, state: PassThroughState, audio: Tensor, voices: AnyVoice, controls: ControlRows, active: Tensor
+        self,
+        state: PassThroughState,
+        audio: Tensor,
+        voices: AnyVoice,
+        controls: ControlRows,
+        active: Tensor,
+        f0_hz: Tensor | None = None,
     ) -> Tensor:
         """Return (rows, samples): the input of active rows, zero elsewhere; see `Converter.step`."""
         return torch.where(active[:, None], audio, 0.0)

@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from kernels.resampler import StreamResampler
-from pipeline.converters.base import ControlRows, Controls, Converter
+from pipeline.converters.base import F0_HOP, ControlRows, Controls, Converter
 from pipeline.song.image import ImageTransfer
+from pipeline.song.pitch import Melody
 from pipeline.song.report import Report
 from pipeline.song.track import Track, TrackWriter
 from pipeline.voice import Voice
@@ -30,7 +31,13 @@ def whole_octaves(f0_hz: Float, target_median_hz: float) -> int:
 
 
 def convert_vocals(
-    vocals: Track, target: Path, converter: Converter, voice: Voice, controls: Controls, report: Report
+    vocals: Track,
+    target: Path,
+    converter: Converter,
+    voice: Voice,
+    controls: Controls,
+    report: Report,
+    melody: Melody | None = None,
 ) -> Track:
     """Convert a stereo track of vocals; the result is aligned with it to the sample and has its stereo image.
 
@@ -41,58 +48,73 @@ def convert_vocals(
         voice: the target voice.
         controls: as a singer would set them.
         report: told every second of sound.
+        melody: the pitch of the vocals; the converter tracks it itself without.
     """
     block = round(BLOCK_S * vocals.sample_rate)
     image = ImageTransfer(vocals.sample_rate)
     with TrackWriter(target, vocals.sample_rate, 2) as writer:
-        pending = np.zeros(0, np.float32)
         skip, read = image.delay, 0
-        for sound in _converted(vocals, converter, voice, controls, block):
-            pending = np.concatenate((pending, sound))
-            take = len(pending)
-            wide = image.push(vocals.read(read, take), pending)
-            read += take
-            pending = pending[:0]
-            wide = wide[:, min(skip, wide.shape[1]) :]
-            skip -= take - wide.shape[1]
-            writer.append(wide[:, : vocals.frames - writer.frames])
-            report(min(1.0, writer.frames / vocals.frames))
+
+        def write(sound: Float) -> None:
+            nonlocal skip, read
+            wide = image.push(vocals.read(read, len(sound)), sound)
+            read += len(sound)
+            early = min(skip, len(sound))
+            skip -= early
+            writer.append(wide[:, early : early + vocals.frames - writer.frames])
+            report(min(1.0, writer.frames / max(vocals.frames, 1)))
+
+        for sound in _converted(vocals, Stream(converter, voice, controls, melody), block):
+            write(sound)
         while writer.frames < vocals.frames:
-            size = min(block, vocals.frames - writer.frames + skip)
-            wide = image.push(vocals.read(read, size), np.zeros(size, np.float32))
-            read += size
-            wide = wide[:, min(skip, size) :]
-            skip -= size - wide.shape[1]
-            writer.append(wide[:, : vocals.frames - writer.frames])
+            write(np.zeros(min(block, vocals.frames - writer.frames + skip), np.float32))
     return Track(target)
 
 
-def _converted(
-    vocals: Track, converter: Converter, voice: Voice, controls: Controls, block: int
-) -> Iterator[Float]:
-    """The converted mono vocals at the track's rate, without delay."""
-    up = StreamResampler(vocals.sample_rate, converter.sample_rate)
-    down = StreamResampler(converter.sample_rate, vocals.sample_rate)
-    state, rows, settings = converter.open(1), converter.voice_rows(1), ControlRows(1)
-    rows.set(0, voice)
-    settings.set(0, controls)
-    active = torch.ones(1, dtype=torch.bool)
-    hop = max(converter.hop, 1)
-    pending = np.zeros(0, np.float32)
-    late = converter.delay
-    for audio in vocals.blocks(block):
-        pending = np.concatenate((pending, up.push(audio.mean(0))))
-        whole = len(pending) // hop * hop
+class Stream:
+    """One row of a converter, fed with any number of samples; its delay is taken away."""
+
+    def __init__(self, converter: Converter, voice: Voice, controls: Controls, melody: Melody | None) -> None:
+        self.sample_rate = converter.sample_rate
+        self._converter = converter
+        self._melody = melody
+        self._state, self._voices, self._controls = converter.open(1), converter.voice_rows(1), ControlRows(1)
+        self._voices.set(0, voice)
+        self._controls.set(0, controls)
+        self._active = torch.ones(1, dtype=torch.bool)
+        self._unit = max(converter.hop, F0_HOP)
+        self._pending = np.zeros(0, np.float32)
+        self._hops = 0  # of F0_HOP samples given so far
+        self._late = converter.delay
+
+    def push(self, samples: Float) -> Float:
+        """Give (samples,); get what is ready."""
+        sound = np.concatenate((self._pending, samples))
+        whole = len(sound) // self._unit * self._unit
+        self._pending = sound[whole:]
         if not whole:
-            continue
-        sung = converter.step(state, torch.from_numpy(pending[None, :whole].copy()), rows, settings, active)
-        pending = pending[whole:]
-        sound = sung[0, min(late, whole) :].numpy().copy()
-        late -= whole - len(sound)
-        yield down.push(sound)
-    rest = np.concatenate(
-        (pending, up.finish(np.zeros(0, np.float32)), np.zeros(converter.delay + hop, np.float32))
-    )
-    whole = len(rest) // hop * hop
-    sung = converter.step(state, torch.from_numpy(rest[None, :whole].copy()), rows, settings, active)
-    yield down.finish(sung[0, late:].numpy().copy())
+            return self._pending[:0]
+        f0_hz = None
+        if self._melody is not None:
+            hops = np.arange(self._hops, self._hops + whole // F0_HOP)
+            f0_hz = torch.from_numpy(self._melody.at((hops - 1) * (F0_HOP / self.sample_rate)))[None]
+        self._hops += whole // F0_HOP
+        audio = torch.from_numpy(sound[None, :whole].copy())
+        result = self._converter.step(self._state, audio, self._voices, self._controls, self._active, f0_hz)
+        early = min(self._late, whole)
+        self._late -= early
+        return np.array(result[0, early:].numpy())
+
+    def finish(self) -> Float:
+        """Get all that is left, and a little silence."""
+        return self.push(np.zeros(self._converter.delay + self._unit, np.float32))
+
+
+def _converted(vocals: Track, stream: Stream, block: int) -> Iterator[Float]:
+    """The converted mono vocals at the track's rate."""
+    up = StreamResampler(vocals.sample_rate, stream.sample_rate)
+    down = StreamResampler(stream.sample_rate, vocals.sample_rate)
+    for audio in vocals.blocks(block):
+        yield down.push(stream.push(up.push(audio.mean(0))))
+    rest = stream.push(up.finish(np.zeros(0, np.float32)))
+    yield down.finish(np.concatenate((rest, stream.finish())))

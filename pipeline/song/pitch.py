@@ -17,6 +17,7 @@ SEGMENT_S, OVERLAP_S = 32.0, 1.6  # multiples of the tracker's hop
 SURE = 0.9  # confidence
 SURE_SHARE = 0.12  # of the voiced frames of a voice; leakage of instruments stays below a tenth
 LEAST_SUNG_S = 1.0
+GLIDE = 0.25  # octaves between two frames; more is another note
 
 
 class Melody(NamedTuple):
@@ -24,6 +25,18 @@ class Melody(NamedTuple):
 
     f0_hz: NDArray[np.float32]  # (frames,) 0 where nothing is sung
     confidence: NDArray[np.float32]  # (frames,) 0 to 1
+
+    def at(self, seconds: NDArray[np.floating]) -> NDArray[np.float32]:
+        """The pitch in Hz at some instants: on the line between two voiced frames, else that of the nearer."""
+        place = np.clip(np.asarray(seconds) / offline.HOP_S, 0, len(self.f0_hz) - 1)
+        low = np.minimum(place.astype(int), max(len(self.f0_hz) - 2, 0))
+        high = np.minimum(low + 1, len(self.f0_hz) - 1)
+        part = place - low
+        a, b = self.f0_hz[low], self.f0_hz[high]
+        near = np.where(part < 0.5, a, b)
+        close = (a > 0) & (b > 0) & (np.abs(np.log2(np.maximum(b, 1) / np.maximum(a, 1))) < GLIDE)
+        line = np.maximum(a, 1) ** (1 - part) * np.maximum(b, 1) ** part
+        return np.asarray(np.where(close, line, near), np.float32)
 
     @property
     def is_sung(self) -> bool:

@@ -41,18 +41,23 @@ def _step(
     wet: Float,
     gate_db: Float,
     active: Bool,
+    melody: Float,
     x: Float,
     y: Float,
     w: Work,
     tables: live.Tables,
 ) -> None:
+    """Convert; `melody` is (rows, hops) of known pitch, or (rows, 0) where it is to be tracked."""
     for r in range(x.shape[0]):
         if not active[r]:
             y[r] = 0.0
             continue
         for h in range(0, x.shape[1], HOP):
             block = x[r, h : h + HOP]
-            f0, _ = live.track_hop(pitch, r, block, tables)
+            if melody.shape[1] > 0:
+                f0 = melody[r, h // HOP]
+            else:
+                f0, _ = live.track_hop(pitch, r, block, tables)
             rendered = y[r, h : h + HOP]
             process_hop(
                 s, r, t, prior, semitones[r], auto[r], formant[r], wet[r], gate_db[r], f0, block, rendered, w
@@ -67,6 +72,7 @@ class ClassicState:
     streams: Rows
     pitch: live.LiveState
     output: Tensor
+    unknown: Float  # (rows, 0): no pitch is known
     f0_in_hz: Tensor
     f0_out_hz: Tensor
 
@@ -134,6 +140,7 @@ class Classic:
             streams,
             live.open_state(rows),
             torch.zeros(rows, self.block),
+            np.zeros((rows, 0), np.float32),
             torch.from_numpy(streams.f0_in),
             torch.from_numpy(streams.f0_out),
         )
@@ -143,12 +150,20 @@ class Classic:
         return ClassicVoices(rows)
 
     def step(
-        self, state: ClassicState, audio: Tensor, voices: ClassicVoices, controls: ControlRows, active: Tensor
+        self,
+        state: ClassicState,
+        audio: Tensor,
+        voices: ClassicVoices,
+        controls: ControlRows,
+        active: Tensor,
+        f0_hz: Tensor | None = None,
     ) -> Tensor:
         """Convert (rows, samples) of audio; see `Converter.step`."""
         rows, samples = audio.shape
         if rows != state.rows or samples % HOP:
             raise ValueError(f"audio must be ({state.rows}, a multiple of {HOP}), not ({rows}, {samples})")
+        if f0_hz is not None and f0_hz.shape != (rows, samples // HOP):
+            raise ValueError(f"f0_hz must be ({rows}, {samples // HOP}), not {tuple(f0_hz.shape)}")
         if samples != state.output.shape[1]:
             state.output = torch.zeros(rows, samples)
         _step(
@@ -162,6 +177,7 @@ class Classic:
             controls.dry_wet.numpy(),
             controls.gate_db.numpy(),
             active.numpy(),
+            state.unknown if f0_hz is None else f0_hz.numpy(),
             audio.numpy(),
             state.output.numpy(),
             self._work,

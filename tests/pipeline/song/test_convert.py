@@ -8,6 +8,7 @@ from pipeline.converters.base import Controls
 from pipeline.converters.classic import Classic
 from pipeline.converters.passthrough import PassThrough
 from pipeline.song.convert import convert_vocals, whole_octaves
+from pipeline.song.pitch import Melody
 from pipeline.song.report import Cancelled, silent
 from pipeline.synthetic import sing, vibrato
 from pipeline.voice_file import load_voice
@@ -66,3 +67,25 @@ def test_songs_move_by_whole_octaves_when_far(sung: float, target: float, octave
     f0 = np.array([0, sung, sung * 1.02, sung * 0.98, 0], np.float32)
     assert whole_octaves(f0, target) == octaves
     assert whole_octaves(np.zeros(5, np.float32), target) == 0
+
+
+def test_a_known_melody_leads_the_converter(make_track: MakeTrack, tmp_path: Path) -> None:
+    """Told that nothing is voiced, the converter leaves all pitch as it is; told the truth, it moves it."""
+    track = make_track(vocals(3.0))
+    frames = int(3.0 / 0.016) + 1
+    controls = Controls(pitch_semitones=-12, auto_pitch=False)
+    found = {}
+    for hz in (0.0, 220.0):
+        melody = Melody(np.full(frames, hz, np.float32), np.full(frames, 1.0, np.float32))
+        out = convert_vocals(track, tmp_path / "out.wav", Classic(480), OTTO, controls, silent, melody)
+        assert out.frames == track.frames
+        sound = out.read(RATE, RATE)[0]
+        spectrum = np.abs(np.fft.rfft(sound * np.hanning(RATE)))
+        found[hz] = spectrum[100:121].max() / spectrum[210:231].max()
+    assert found[220.0] > 5 * found[0.0]
+
+
+def test_a_melody_is_read_between_its_frames() -> None:
+    melody = Melody(np.array([0, 200, 220, 440, 0], np.float32), np.ones(5, np.float32))
+    at = melody.at(np.array([-1.0, 0.004, 0.016, 0.024, 0.036, 0.044, 0.1]))
+    assert at == pytest.approx([0, 0, 200, (200 * 220) ** 0.5, 220, 440, 0], rel=1e-3)
