@@ -6,6 +6,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,31 +32,27 @@ def _programs() -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """The URL of a PostgreSQL server of this test run, on a socket in a temporary folder."""
     programs = _programs()
     if programs is None:
         pytest.skip("no PostgreSQL: initdb is not installed")
-    folder = tmp_path_factory.mktemp("postgresql")
-    user = None
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        user = "nobody"
-        for place in (folder, *list(folder.parents)[:3]):
-            place.chmod(0o711)
-        entry = pwd.getpwnam(user)
-        os.chown(folder, entry.pw_uid, entry.pw_gid)
-        folder.chmod(0o700)
+    user = "nobody" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
+    with tempfile.TemporaryDirectory(prefix="autovoice-postgresql-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        if user is not None:
+            entry = pwd.getpwnam(user)
+            os.chown(folder, entry.pw_uid, entry.pw_gid)
 
-    def run(*command: str) -> None:
-        subprocess.run(command, check=True, capture_output=True, user=user, cwd="/", timeout=60)
+        def run(program: str, *arguments: str) -> None:
+            command = [str(programs / program), "-D", str(folder / "data"), *arguments]
+            subprocess.run(command, check=True, capture_output=True, user=user, cwd="/", timeout=60)
 
-    data = folder / "data"
-    run(str(programs / "initdb"), "-D", str(data), "-U", "autovoice", "--auth=trust", "--no-sync")
-    options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
-    log = folder / "log"
-    run(str(programs / "pg_ctl"), "-D", str(data), "-l", str(log), "-w", "-o", options, "start")
-    yield f"postgresql+psycopg://autovoice@/postgres?host={folder}"
-    run(str(programs / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")
+        run("initdb", "-U", "autovoice", "--auth=trust", "--no-sync")
+        options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
+        run("pg_ctl", "-l", str(folder / "log"), "-w", "-o", options, "start")
+        yield f"postgresql+psycopg://autovoice@/postgres?host={folder}"
+        run("pg_ctl", "-m", "immediate", "stop")
 
 
 @pytest.fixture
