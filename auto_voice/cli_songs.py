@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -42,6 +43,11 @@ def _bars(stages: dict[str, tuple[int, int]]) -> Iterator[Callable[[str, float],
         yield tell
 
 
+def _quiet() -> None:
+    """What is worth knowing stands in the notes; the log would only stand between the bars."""
+    logging.getLogger("pipeline").setLevel(logging.ERROR)
+
+
 def _preset(settings: Settings, name: str | None) -> str:
     preset = name or settings.quality.default_preset
     if preset not in settings.quality.presets:
@@ -77,6 +83,7 @@ def convert_song(
     from auto_voice.jobs.worker import open_cache
     from auto_voice.storage.profiles import ProfileStore
 
+    _quiet()
     settings = load_settings(config)
     suffix = output.suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
@@ -128,6 +135,7 @@ def separate_song(
     from auto_voice.jobs.song import SongConverter
     from auto_voice.jobs.worker import open_cache
 
+    _quiet()
     settings = load_settings(config)
     with _bars({"separation": STAGES["separation"]}) as tell:
         converter = SongConverter(settings, open_cache(settings))

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import soxr
 import torch
 from numpy.typing import NDArray
 
@@ -54,9 +55,10 @@ def read(folder: Path, stem: str) -> Float:
     if path is None:
         raise FileNotFoundError(f"{folder} holds no {stem}")
     with AudioReader(path) as reader:
+        sound = np.concatenate(list(reader.blocks(channels=2)), 1)
         if reader.sample_rate != RATE:
-            raise ValueError(f"{path} is at {reader.sample_rate} Hz; {RATE} is needed")
-        return np.concatenate(list(reader.blocks(channels=2)), 1)
+            sound = soxr.resample(sound.T, reader.sample_rate, RATE).T
+    return np.ascontiguousarray(sound, np.float32)
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -124,8 +125,8 @@ class SongConverter:
     def _entry(
         self, kind: str, key: str, use_cache: bool, build: Callable[[Path], None], waiting: Callable[[], None]
     ) -> tuple[Path, bool]:
-        if not use_cache:
-            self._cache.forget(kind, key)
+        if not use_cache:  # an entry of its own: others may be using the known one
+            key = content_key(key, uuid.uuid4())
         return self._cache.get_or_build(kind, key, build, waiting=waiting)
 
     def _stems(self, source: Path, key: str, choice: Choice, use_cache: bool, progress: Progress) -> Stems:

@@ -7,6 +7,7 @@ serve.
 
 from __future__ import annotations
 
+import statistics
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -151,6 +152,20 @@ class JobStore:
         before = (jobs.c.status == Status.QUEUED) & (jobs.c.created_at < job.created_at)
         with self._reader.connect() as connection:
             return int(connection.execute(select(func.count()).select_from(jobs).where(before)).scalar_one())
+
+    def speed(self, default: float) -> float:
+        """Seconds of work per second of song, as the last conversions took; `default` before there are any."""
+        with self._reader.connect() as connection:
+            query = (
+                select(jobs.c.started_at, jobs.c.finished_at, jobs.c.result)
+                .where((jobs.c.status == Status.COMPLETED) & jobs.c.started_at.is_not(None))
+                .order_by(jobs.c.finished_at.desc())
+                .limit(10)
+            )
+            rows = connection.execute(query).all()
+        seconds = [(row.result or {}).get("metadata", {}).get("original_duration_seconds", 0.0) for row in rows]
+        known = [(row.finished_at - row.started_at) / s for row, s in zip(rows, seconds, strict=True) if s > 0]
+        return statistics.median(known) if known else default
 
     def claim(self, worker: str) -> Job | None:
         """Take the oldest job that may be done now; None when there is none."""

@@ -34,6 +34,7 @@ class Place:
     token: str = ""
     process: SpawnProcess | None = None
     start_at: float = 0.0
+    died: bool = False
 
 
 class Supervisor:
@@ -56,6 +57,11 @@ class Supervisor:
     def alive(self) -> int:
         """Workers that run."""
         return sum(place.process is not None and place.process.is_alive() for place in self._places)
+
+    @property
+    def dead(self) -> int:
+        """Workers that ran and have no successor yet."""
+        return sum(place.died for place in self._places)
 
     @property
     def processes(self) -> list[int]:
@@ -104,6 +110,7 @@ class Supervisor:
                 log.warning("worker %s ended with code %s", place.process.pid, place.process.exitcode)
                 place.process.join()
                 place.process = None
+                place.died = True
                 place.start_at = now + RESTART_S
                 self._store.release(place.token)
             if place.process is None and now >= place.start_at:
@@ -113,6 +120,7 @@ class Supervisor:
                     target=work, args=(self._settings, place.token, os.getpid()), name="autovoice-worker"
                 )
                 place.process.start()
+                place.died = False
 
     def clean(self) -> None:
         """Remove results whose time is over, uploads of nobody, and what the cache need not keep."""

@@ -112,10 +112,6 @@ class ContentCache:
                 return found, True
             return self._build(kind, key, build), False
 
-    def forget(self, kind: str, key: str) -> None:
-        """Remove an entry, if there is one."""
-        _remove(self.directory / kind / key)
-
     def clean(self) -> int:
         """Remove what is too old, left over, or too much; returns the bytes freed."""
         entries = []

@@ -85,7 +85,7 @@ async def _watch_loop(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _run_workers(app: web.Application) -> AsyncIterator[None]:
-    supervisor = app[conversion.SUPERVISOR]
+    supervisor = app[health.SUPERVISOR]
     supervisor.start()
     yield
     await asyncio.to_thread(supervisor.stop)
@@ -128,7 +128,7 @@ def create_app(settings: Settings) -> web.Application:
     app[websocket_handler.CONVERSATIONS] = {}
     app[metrics.METRICS] = metrics.Metrics(engine, store)
     app[conversion.JOBS] = JobStore(settings.database_url)
-    app[conversion.SUPERVISOR] = Supervisor(settings, app[conversion.JOBS])
+    app[health.SUPERVISOR] = Supervisor(settings, app[conversion.JOBS])
     app[conversion.PROFILES] = store
     app.on_response_prepare.append(_add_headers)
     app.on_shutdown.append(websocket_handler.shut_down)

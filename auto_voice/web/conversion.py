@@ -14,16 +14,14 @@ from aiohttp import WSMsgType, web
 from auto_voice.jobs.errors import JobError, JobNotFound, NotYourJob, QueueFull
 from auto_voice.jobs.model import Job, Status
 from auto_voice.jobs.store import JobStore
-from auto_voice.jobs.supervisor import Supervisor
 from auto_voice.storage.profiles import ProfileStore
 from auto_voice.web import uploads, validators
 from auto_voice.web.errors import ApiError
-from auto_voice.web.health import SETTINGS
+from auto_voice.web.health import SETTINGS, SUPERVISOR
 from auto_voice.web.job_view import describe, stage_message
 from auto_voice.web.song_form import read_song_request
 
 JOBS = web.AppKey("jobs", JobStore)
-SUPERVISOR = web.AppKey("supervisor", Supervisor)
 PROFILES = web.AppKey("profiles_of_conversions", ProfileStore)
 
 BASE = "/api/v1/convert"
@@ -58,13 +56,14 @@ async def convert_song(request: web.Request) -> web.Response:
             "song_name": Path(file_name.replace("\\", "/")).name[:200],
             "notes": notes,
         }
+        speed = await asyncio.to_thread(app[JOBS].speed, SPEED)
         job = await asyncio.to_thread(
             app[JOBS].submit,
             "song",
             parameters,
             user_id=user_id,
             job_id=job_id,
-            estimated_seconds=None if seconds is None else round(seconds * SPEED + 1, 1),
+            estimated_seconds=None if seconds is None else round(seconds * speed + 1, 1),
             most_waiting=settings.limits.max_queue_size,
         )
     except BaseException:

@@ -12,16 +12,21 @@ from typing import Any
 from aiohttp import web
 
 from auto_voice import __version__
+from auto_voice.jobs.supervisor import Supervisor
 from auto_voice.settings import Settings
 from auto_voice.web.websocket_handler import ENGINE
 
 SETTINGS = web.AppKey("settings", Settings)
+SUPERVISOR = web.AppKey("supervisor", Supervisor)
 LOW_DISK_BYTES = 200 * 2**20
 ENDPOINTS = {
     "page": "/",
     "live": "/ws/live",
     "voice_clone": "/api/v1/voice/clone",
     "voice_profiles": "/api/v1/voice/profiles",
+    "convert_song": "/api/v1/convert/song",
+    "queue": "/api/v1/queue/status",
+    "openapi": "/api/v1/openapi.json",
     "metrics": "/metrics",
     "ready": "/api/v1/health/ready",
     "alive": "/api/v1/health/live",
@@ -47,9 +52,14 @@ def examine(app: web.Application) -> dict[str, Any]:
     """The health document."""
     engine = app[ENGINE]
     stats = engine.snapshot()
-    dependencies = {"engine": "ok" if engine.running else "not running", "storage": _storage(app[SETTINGS])}
+    dead = app[SUPERVISOR].dead
+    dependencies = {
+        "engine": "ok" if engine.running else "not running",
+        "storage": _storage(app[SETTINGS]),
+        "workers": "ok" if dead == 0 else f"{dead} not running",
+    }
     status = "healthy"
-    if dependencies["storage"] != "ok" or stats.sessions >= stats.capacity:
+    if dependencies["storage"] != "ok" or dependencies["workers"] != "ok" or stats.sessions >= stats.capacity:
         status = "degraded"
     if dependencies["engine"] != "ok":
         status = "unhealthy"

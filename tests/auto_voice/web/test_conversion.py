@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import av
 import numpy as np
 import pytest
 
-from auto_voice.web.conversion import JOBS, SUPERVISOR
+from auto_voice.web.conversion import JOBS
+from auto_voice.web.health import SUPERVISOR
 from pipeline import io
 from tests.auto_voice.web.conftest import Client, Serve
 from tests.live import until
@@ -264,3 +266,61 @@ async def test_a_broken_upload_leaves_nothing(idle: Client, tmp_path: Path) -> N
         ):
             pass
     await until(lambda: not list((tmp_path / "results").iterdir()))
+
+
+async def test_two_identical_uploads_share_the_work(serve: Serve, models_dir: Path, tmp_path: Path) -> None:
+    client = await serve(STORAGE__MODELS_DIR=str(models_dir), LIMITS__CONCURRENT_CONVERSIONS="2")
+    source = write_song(tmp_path / "song.mp3", 20.0)
+    made = await asyncio.gather(submit(client, source), submit(client, source))
+    documents = [await finished(client, m["conversion_id"]) for m in made]
+    assert [d["status"] for d in documents] == ["completed", "completed"]
+    assert sorted(d["result"]["metadata"]["stems_from_cache"] for d in documents) == [False, True]
+    folders = [p for p in (tmp_path / "cache" / "stems").iterdir() if not p.name.startswith(".")]
+    assert len(folders) == 1
+    again = await submit(client, source, use_cache="false")
+    assert again["estimated_time_seconds"] > 0
+    document = await finished(client, again["conversion_id"])
+    assert document["result"]["metadata"]["stems_from_cache"] is False
+
+
+def _odd_files(folder: Path) -> dict[str, bytes]:
+    """Songs that real people upload."""
+    mono = write_song(folder / "m.wav", 3.0)
+    with av.open(str(mono)) as source:
+        pcm = np.concatenate([f.to_ndarray() for f in source.decode(audio=0)], 1)
+    rates: dict[str, bytes] = {}
+    for name, codec, rate in (
+        ("8 kHz", "pcm_s16le", 8000),
+        ("24 bit", "pcm_s24le", 96_000),
+        ("float", "pcm_f32le", 44_100),
+    ):
+        buffer = std_io.BytesIO()
+        with av.open(buffer, "w", format="wav") as out:
+            stream: Any = out.add_stream(codec, rate=rate, layout="mono")
+            resampler = av.AudioResampler(stream.codec_context.format, "mono", rate)
+            frame = av.AudioFrame.from_ndarray(pcm.reshape(1, -1)[:, ::2].copy(), "s16", "mono")
+            frame.sample_rate = RATE
+            for part in resampler.resample(frame):
+                out.mux(stream.encode(part))
+            out.mux(stream.encode(None))
+        rates[name] = buffer.getvalue()
+    mp3 = write_song(folder / "m.mp3", 6.0).read_bytes()
+    picture = b"APIC" + (20 * 2**20).to_bytes(4, "big") + b"\0\0" + bytes(20 * 2**20)
+    size = len(picture)
+    syncsafe = bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))
+    audio = mp3[10 + sum((mp3[6 + i] & 0x7F) << (21 - 7 * i) for i in range(4)) :] if mp3[:3] == b"ID3" else mp3
+    return {
+        **rates,
+        "20 MB of pictures": b"ID3\x03\x00\x00" + syncsafe + picture + audio,
+        "truncated mp3": mp3[: len(mp3) * 2 // 3],
+    }
+
+
+async def test_odd_files_are_songs_all_the_same(server: Client, tmp_path: Path) -> None:
+    made = {}
+    for name, content in _odd_files(tmp_path).items():
+        made[name] = (await submit(server, content, return_stems="false"))["conversion_id"]
+    for name, job_id in made.items():
+        document = await finished(server, job_id)
+        assert document["status"] == "completed", (name, document.get("error"))
+        assert document["result"]["metadata"]["original_duration_seconds"] > 2.5
