@@ -13,9 +13,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, sync_playwright
 
 from bench.browser import CHROMIUM_ARGUMENTS, Service, find_chromium
 
@@ -67,6 +68,30 @@ def launch(playwright: Playwright, chromium: str) -> Iterator[Launch]:
     yield start
     for browser in browsers:
         browser.close()
+
+
+@pytest.fixture
+def open_page() -> Iterator[Callable[..., Page]]:
+    """Pages in contexts of their own; what they complain about fails the test."""
+    complaints: list[str] = []
+    pages: list[Page] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            complaints.append(message.text)
+
+    def start(browser: Browser, *, strict: bool = True, **options: Any) -> Page:
+        page = browser.new_context(**options).new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        if strict:
+            page.on("console", hear)
+        pages.append(page)
+        return page
+
+    yield start
+    for page in pages:
+        page.context.close()
+    assert complaints == []
 
 
 class _Files(http.server.SimpleHTTPRequestHandler):

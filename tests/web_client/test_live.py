@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, Page
 
 from bench.browser import (
     SAMPLE_RATE,
@@ -60,30 +60,6 @@ def singer(launch: Callable[..., Browser], recordings_folder: Path) -> Browser:
 @pytest.fixture(scope="module")
 def burster(launch: Callable[..., Browser], recordings_folder: Path) -> Browser:
     return launch(recordings_folder / "bursts.wav")
-
-
-@pytest.fixture
-def open_page() -> Iterator[Callable[[Browser], Page]]:
-    """Pages in contexts of their own; what they complain about fails the test."""
-    complaints: list[str] = []
-    pages: list[Page] = []
-
-    def hear(message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
-            complaints.append(message.text)
-
-    def start(browser: Browser, *, strict: bool = True, **options: Any) -> Page:
-        page = browser.new_context(**options).new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        if strict:
-            page.on("console", hear)
-        pages.append(page)
-        return page
-
-    yield start
-    for page in pages:
-        page.context.close()
-    assert complaints == []
 
 
 def pin(page: Page) -> None:

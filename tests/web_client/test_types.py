@@ -6,7 +6,11 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 WEB_CLIENT = Path(__file__).resolve().parents[2] / "web_client"
+PAGES = ("index.html", "song.html")
+ROOMS = {"/", "/song"}  # the pages' own addresses
 
 
 def test_types_hold(tsc: list[str]) -> None:
@@ -21,9 +25,10 @@ def test_types_hold(tsc: list[str]) -> None:
 
 
 def test_no_inline_scripts_or_styles_and_nothing_from_elsewhere() -> None:
-    html = (WEB_CLIENT / "index.html").read_text()
-    assert not re.search(r"<script(?![^>]*\bsrc=)", html)
-    assert not re.search(r"<style|\sstyle=|\son\w+=", html)
+    for page in PAGES:
+        html = (WEB_CLIENT / page).read_text()
+        assert not re.search(r"<script(?![^>]*\bsrc=)", html)
+        assert not re.search(r"<style|\sstyle=|\son\w+=", html)
     for file in WEB_CLIENT.rglob("*"):
         if file.suffix in {".html", ".js", ".css"}:
             links = re.findall(
@@ -32,18 +37,21 @@ def test_no_inline_scripts_or_styles_and_nothing_from_elsewhere() -> None:
             assert not links, f"{file.name} loads {links}"
 
 
-def test_every_control_has_a_label() -> None:
-    html = (WEB_CLIENT / "index.html").read_text()
+@pytest.mark.parametrize("page", PAGES)
+def test_every_control_has_a_label(page: str) -> None:
+    html = (WEB_CLIENT / page).read_text()
     for tag in re.findall(r"<(?:input|select)\b[^>]*>", html):
         identity = re.search(r'id="([^"]+)"', tag)
         assert identity, tag
         assert f'for="{identity[1]}"' in html or "aria-label=" in tag, tag
 
 
-def test_modules_are_found_by_absolute_paths() -> None:
-    html = (WEB_CLIENT / "index.html").read_text()
-    paths = re.findall(r'(?:src|href)="(/[^"]*)"', html)
-    assert paths
+@pytest.mark.parametrize("page", PAGES)
+def test_modules_are_found_by_absolute_paths(page: str) -> None:
+    html = (WEB_CLIENT / page).read_text()
+    paths = set(re.findall(r'(?:src|href)="(/[^"]*)"', html))
+    assert paths > ROOMS
+    paths -= ROOMS
     for path in paths:
         assert path.startswith("/client/")
         assert (WEB_CLIENT / Path(path).relative_to("/client")).is_file(), path

@@ -8,11 +8,11 @@
  * @param {string} id
  * @param {{ new (): T, prototype: T }} kind
  * @returns {T}
- * @throws {Error} when index.html has no such element
+ * @throws {Error} when the page has no such element
  */
 export function byId(id, kind) {
   const element = document.getElementById(id);
-  if (!(element instanceof kind)) throw new Error(`index.html has no ${kind.name} #${id}`);
+  if (!(element instanceof kind)) throw new Error(`the page has no ${kind.name} #${id}`);
   return element;
 }
 

@@ -4,11 +4,8 @@
  */
 
 import { byId, make, setText } from './dom.js';
+import { clock } from './time.js';
 import { wavFile } from './wav.js';
-
-/** @param {number} seconds */
-const clock = (seconds) =>
-  `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`;
 
 /** The record button and the takes made with it. */
 export class Recorder {

@@ -3,8 +3,9 @@
  * @module
  */
 
+import { ApiError } from './api.js';
 import { byId, make } from './dom.js';
-import { ApiError, deleteVoice, listVoices, makeVoice } from './voices.js';
+import { deleteVoice, listVoices, makeVoice } from './voices.js';
 
 const RETRY_MS = 4000;
 

@@ -3,6 +3,8 @@
  * @module
  */
 
+import { ask, upload } from './api.js';
+
 const BASE = '/api/v1/voice';
 
 /**
@@ -13,25 +15,6 @@ const BASE = '/api/v1/voice';
  * @property {string} range such as `A2–E4`, empty when unknown
  * @property {boolean} own made by this user, so that it can be deleted
  */
-
-/** An answer of the server that is not what was asked for, in the documented error shape. */
-export class ApiError extends Error {
-  /**
-   * @param {number} status HTTP status, 0 when there was no answer
-   * @param {unknown} body
-   */
-  constructor(status, body) {
-    const shape = /** @type {{ error?: unknown, message?: unknown, details?: { suggestions?: unknown } }} */ (
-      body && typeof body === 'object' ? body : {}
-    );
-    super(typeof shape.message === 'string' ? shape.message : status ? `The server answered ${status}.` : 'No answer.');
-    this.status = status;
-    this.code = typeof shape.error === 'string' ? shape.error : 'unknown';
-    const suggestions = shape.details?.suggestions;
-    /** @type {string[]} */
-    this.suggestions = Array.isArray(suggestions) ? suggestions.map(String) : [];
-  }
-}
 
 /**
  * @param {unknown} value
@@ -54,25 +37,6 @@ export function readVoice(profile, userId) {
     range: range.min_note && range.max_note ? `${range.min_note}–${range.max_note}` : '',
     own: !builtin && profile.user_id === userId,
   };
-}
-
-/**
- * @param {string} path
- * @param {RequestInit} [init]
- * @returns {Promise<any>}
- * @throws {ApiError}
- */
-async function ask(path, init) {
-  /** @type {Response} */
-  let response;
-  try {
-    response = await fetch(path, init);
-  } catch {
-    throw new ApiError(0, { error: 'no_answer', message: 'The server does not answer.' });
-  }
-  const body = response.status === 204 ? null : await response.json().catch(() => null);
-  if (!response.ok) throw new ApiError(response.status, body);
-  return body;
 }
 
 /**
@@ -110,25 +74,10 @@ export async function deleteVoice(id, userId) {
  * @returns {Promise<Voice>}
  * @throws {ApiError}
  */
-export function makeVoice(audio, name, userId, onProgress) {
+export async function makeVoice(audio, name, userId, onProgress) {
   const form = new FormData();
   form.set('audio', audio);
   form.set('user_id', userId);
   form.set('profile_name', name);
-  // XMLHttpRequest, because fetch does not tell how much has been uploaded.
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    request.open('POST', `${BASE}/clone`);
-    request.responseType = 'json';
-    request.upload.onprogress = (event) => {
-      if (event.lengthComputable) onProgress(event.loaded / event.total);
-    };
-    request.onload = () => {
-      if (request.status >= 200 && request.status < 300) resolve(readVoice(request.response ?? {}, userId));
-      else reject(new ApiError(request.status, request.response));
-    };
-    request.onerror = () =>
-      reject(new ApiError(0, { message: 'The upload broke off. Is the server still running?' }));
-    request.send(form);
-  });
+  return readVoice((await upload(`${BASE}/clone`, form, onProgress)) ?? {}, userId);
 }
