@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -86,5 +87,12 @@ class Cloning:
             self._pool = ProcessPoolExecutor(
                 self._places, multiprocessing.get_context("spawn"), initializer=os.nice, initargs=(10,)
             )
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, measure_apart, path, name, self._settings)
+        loop, pool = asyncio.get_running_loop(), self._pool
+        try:
+            return await loop.run_in_executor(pool, measure_apart, path, name, self._settings)
+        except BrokenProcessPool as problem:  # the process was killed; the next voice gets a new one
+            if self._pool is pool:
+                self._pool = None
+            raise ApiError(
+                "service_unavailable", "the process that measured the voice died", "try again in a minute"
+            ) from problem

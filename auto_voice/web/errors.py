@@ -48,6 +48,7 @@ STATUS = {
     "service_unavailable": 503,
     "server_full": 503,
     "weights_unavailable": 503,
+    "insufficient_storage": 507,
 }
 
 

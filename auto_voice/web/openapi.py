@@ -151,7 +151,7 @@ PATHS: dict[str, Any] = {
                 profile_name={"type": "string", "maxLength": 100},
                 description={"type": "string", "maxLength": 1000},
             ),
-            "responses": _answers(201, "the voice", _ref("Profile"), 400, 413, 503),
+            "responses": _answers(201, "the voice", _ref("Profile"), 400, 413, 503, 507),
         }
     },
     "/api/v1/convert/song": {
@@ -172,7 +172,7 @@ PATHS: dict[str, Any] = {
                 use_cache=FLAG,
                 output_format={"enum": ["wav", "flac", "mp3", "ogg"]},
             ),
-            "responses": _answers(202, "it is in the queue", _ref("Conversion"), 400, 404, 413, 503),
+            "responses": _answers(202, "it is in the queue", _ref("Conversion"), 400, 404, 413, 503, 507),
         }
     },
     "/api/v1/convert/jobs": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 from aiohttp import BodyPartReader, web
@@ -11,6 +12,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 from auto_voice.web.errors import ApiError
 
 CHUNK = 1 << 18
+MOST_PARTS = 64
+LEAST_FREE_BYTES = 100 * 2**20  # of the disk, after the upload
 LONGEST_FIELD = 1000  # bytes that are read of a text field
 
 
@@ -20,7 +23,8 @@ async def read_form(
     """Save the first of `files` that comes to `path`; returns all text fields and the file's own name.
 
     Raises:
-        ApiError: `invalid_request` (no form, or a broken one), `missing_required_field`, `file_too_large`.
+        ApiError: `invalid_request` (no form, or a broken one), `missing_required_field`, `file_too_large`,
+            `insufficient_storage`.
     """
     if not request.content_type.startswith("multipart/"):
         raise ApiError(
@@ -28,10 +32,17 @@ async def read_form(
             "the body must be multipart/form-data",
             f"send the recording in field '{files[0]}'",
         )
+    free = (await asyncio.to_thread(shutil.disk_usage, path.parent)).free
+    if free < LEAST_FREE_BYTES + max_mb * 2**20:
+        raise ApiError("insufficient_storage", "the server's disk is full", "tell the operator")
     fields: dict[str, str] = {}
     name: str | None = None
+    parts = 0
     try:
         async for part in await request.multipart():
+            parts += 1
+            if parts > MOST_PARTS:
+                raise ApiError("invalid_request", f"a form may have at most {MOST_PARTS} parts")
             if not isinstance(part, BodyPartReader):
                 raise ApiError("invalid_request", "multipart parts must not be nested")
             if part.name in files and name is None:

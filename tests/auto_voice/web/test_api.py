@@ -12,10 +12,12 @@ import msgpack
 import numpy as np
 import pytest
 
+from auto_voice.web import uploads
 from auto_voice.web.api import CLONING
 from pipeline import io
 from pipeline.synthetic import rest, sing, vibrato
 from tests.auto_voice.web.conftest import Client, Serve
+from tests.live import until
 
 CLONE, PROFILES = "/api/v1/voice/clone", "/api/v1/voice/profiles"
 RATE = 48_000
@@ -223,3 +225,34 @@ async def test_the_page_is_served_with_its_headers(client: Client) -> None:
         assert response.content_type in ("text/javascript", "application/javascript")
     async with client.get("/client/../auto_voice/settings.py") as response:
         assert response.status == 404
+
+
+async def test_a_form_of_thousands_of_parts_is_refused(client: Client) -> None:
+    part = b'--x\r\nContent-Disposition: form-data; name="f%d"\r\n\r\nv\r\n'
+    body = b"".join(part % n for n in range(5000)) + b"--x--\r\n"
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    async with client.post(CLONE, data=std_io.BytesIO(body), headers=headers) as response:
+        assert (response.status, (await response.json())["error"]) == (400, "invalid_request")
+
+
+async def test_a_killed_measurement_does_not_end_the_service(
+    serve: Serve, recording: bytes, models_dir: Path
+) -> None:
+    client = await serve(STORAGE__MODELS_DIR=str(models_dir))
+    first = asyncio.create_task(refused(client, form(recording, user_id="ann")))
+    cloning = client.app[CLONING]
+    await until(lambda: cloning._pool is not None and bool(cloning._pool._processes))
+    for process in list(cloning._pool._processes.values()):  # type: ignore[union-attr]
+        process.kill()
+    status, body = await first
+    assert (status, body["error"]) == (503, "service_unavailable")
+    async with client.post(CLONE, data=form(recording, user_id="ann")) as response:
+        assert response.status == 201
+
+
+async def test_a_full_disk_takes_no_uploads(
+    client: Client, recording: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "LEAST_FREE_BYTES", 2**60)
+    status, body = await refused(client, form(recording, user_id="ann"))
+    assert (status, body["error"]) == (507, "insufficient_storage")
