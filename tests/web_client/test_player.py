@@ -120,6 +120,27 @@ def test_silence_after_the_end_is_no_underrun(modules: Page) -> None:
     assert counts == [0, 0]
 
 
+def test_what_is_still_buffered_at_the_end_plays_out_uncounted(modules: Page) -> None:
+    counts, heard = modules.evaluate(
+        """async () => {
+          const { Player } = await import('/client/js/player.js');
+          const player = new Player();
+          const out = new Float32Array(4800);
+          player.write(0, new Int16Array(4800).fill(9000));
+          player.render(out.subarray(0, 2400), 0, 0);
+          player.rest();
+          player.render(out, 2400, 0);
+          const counts = [player.underruns, player.missing];
+          player.live();
+          player.write(9600, new Int16Array(480).fill(9000));
+          player.render(out.subarray(0, 960), 9600, 0);
+          return [[...counts, player.underruns, player.missing], out[100]];
+        }"""
+    )
+    assert counts == [0, 0, 1, 480]
+    assert heard > 0
+
+
 def test_positions_beyond_32_bits(modules: Page) -> None:
     last = modules.evaluate(
         """async () => {

@@ -4,10 +4,21 @@
  */
 
 import { SAMPLE_RATE } from './protocol.js';
+import { SoundAsleep } from './words.js';
 
 /** Samples per captured frame, by how often the callback comes. */
 const FRAME_AT_ZERO_HINT = 240;
 const FRAME = 480;
+const RESUME_TIMEOUT_MS = 8000;
+
+/**
+ * @param {number} ms
+ * @returns {Promise<never>}
+ */
+const asleepAfter = (ms) =>
+  new Promise((_, reject) => {
+    setTimeout(() => reject(new SoundAsleep()), ms);
+  });
 
 /**
  * @typedef {0 | 'interactive'} LatencyHint
@@ -45,15 +56,21 @@ export class AudioGraph {
   /**
    * @param {LatencyHint} hint
    * @returns {Promise<AudioGraph>}
-   * @throws {DOMException} NotSupportedError when the rate is refused
+   * @throws {DOMException} NotSupportedError when the rate is refused, AbortError when the worklet does not load
+   * @throws {SoundAsleep} the browser does not start the sound
    */
   static async make(hint) {
     /** @type {ModernAudioContext} */
     const context = new AudioContext({ sampleRate: SAMPLE_RATE, latencyHint: hint });
     const frame = hint === 0 ? FRAME_AT_ZERO_HINT : FRAME;
     const resumed = context.resume(); // asked for while the click still counts as the user's
-    await context.audioWorklet.addModule(new URL('./worklet.js', import.meta.url));
-    await resumed;
+    try {
+      await context.audioWorklet.addModule(new URL('./worklet.js', import.meta.url));
+      await Promise.race([resumed, asleepAfter(RESUME_TIMEOUT_MS)]);
+    } catch (error) {
+      void context.close();
+      throw error;
+    }
     const node = new AudioWorkletNode(context, 'autovoice', {
       numberOfInputs: 1,
       numberOfOutputs: 1,

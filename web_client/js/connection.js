@@ -100,7 +100,7 @@ export class Connection {
     switch (message.type) {
       case 'hello':
         this.hooks.onMessage(message);
-        this.hooks.onState({ state: 'greeting' });
+        this.hooks.onState({ state: 'greeting', attempt: this.attempt });
         this.send({ type: 'start', ...this.hooks.request() });
         this.expect(STEP_TIMEOUT_MS);
         return;

@@ -38,7 +38,7 @@ export class DelayView {
       legend.append(row);
       this.parts.set(name, { segment, value, row });
     }
-    const ids = ['underruns', 'late', 'dropped', 'device', 'clipped', 'reconnections'];
+    const ids = ['underruns', 'late', 'dropped', 'gaps', 'device', 'clipped', 'reconnections'];
     this.counters = new Map(ids.map((id) => [id, byId(`count-${id}`, HTMLElement)]));
     this.detail = byId('delay-detail', HTMLElement);
   }
@@ -46,21 +46,24 @@ export class DelayView {
   /** @param {Snapshot} snapshot */
   show({ delay, counters, sessions, capacity, audio, converter, state }) {
     const known = state === 'live' && delay.loop_ms > 0;
-    setText(this.total, known ? delay.mouth_to_ear_ms.toFixed(0) : '–');
-    const sum = Object.values(delay.parts_ms).reduce((total, part) => total + Math.max(0, part), 0) || 1;
+    const atLeast = delay.parts_ms.microphone === null ? '≥ ' : '';
+    setText(this.total, known ? atLeast + delay.mouth_to_ear_ms.toFixed(0) : '–');
+    const sum = Object.values(delay.parts_ms).reduce((total, part) => (total ?? 0) + Math.max(0, part ?? 0), 0) || 1;
     for (const [name, { segment, value, row }] of this.parts) {
       const part = delay.parts_ms[/** @type {keyof typeof delay.parts_ms} */ (name)];
-      segment.style.flexGrow = known ? (Math.max(0, part) / sum).toFixed(4) : '0';
-      setText(value, known ? `${part.toFixed(1)} ms`.replace('-', '−') : '–');
-      row.classList.toggle('bad', known && part < 0);
+      segment.style.flexGrow = known ? (Math.max(0, part ?? 0) / sum).toFixed(4) : '0';
+      const words = part === null ? 'unknown' : `${part.toFixed(1)} ms`.replace('-', '−');
+      setText(value, known ? words : '–');
+      row.classList.toggle('bad', known && (part ?? 0) < 0);
     }
     this.bar.classList.toggle('empty', !known);
-    const words = PARTS.map(([name, word]) => `${word} ${delay.parts_ms[name].toFixed(0)} ms`);
+    const words = PARTS.map(([name, word]) => `${word} ${delay.parts_ms[name]?.toFixed(0) ?? 'unknown'} ms`);
     this.bar.setAttribute('aria-label', known ? words.join(', ') : 'Not running');
     const dropped = Object.values(counters.server_dropped).reduce((total, frames) => total + frames, 0);
     this.count('underruns', counters.underruns);
     this.count('late', counters.late_frames);
     this.count('dropped', dropped + counters.frames_skipped);
+    this.count('gaps', counters.server_gap_samples);
     this.count('device', counters.device_underruns);
     this.count('clipped', counters.clipped_samples);
     this.count('reconnections', counters.reconnections);

@@ -70,7 +70,7 @@ const session = new Session(
   },
 );
 Object.assign(session.controls, memory.controls);
-session.microphoneId = memory.microphone;
+session.source.microphoneId = memory.microphone;
 session.outputId = memory.output;
 
 const recorder = new Recorder((on) => session.record(on));
@@ -102,7 +102,7 @@ const devices = new DevicesView(
   memory,
   (id) => {
     save();
-    void session.setMicrophone(id).then(() => devices.show(session.microphone));
+    void session.setMicrophone(id).then(() => devices.show(session.source.facts));
   },
   (id) => {
     save();
@@ -132,7 +132,7 @@ async function toggle(source) {
   }
   setText(notice, '');
   await session.start(source);
-  devices.show(session.microphone);
+  devices.show(session.source.facts);
   await devices.load();
 }
 
@@ -171,11 +171,13 @@ function showState(state, why, retryMs) {
  * @param {boolean} canRetry
  */
 function showFailure(why, canRetry) {
+  const wasHidden = failureBox.hidden;
   failureBox.hidden = why === null;
   retryButton.hidden = !canRetry;
   failureBox.dataset.code = why?.code ?? '';
   setText(byId('failure-title', HTMLElement), why?.title ?? '');
   setText(byId('failure-advice', HTMLElement), why?.advice ?? '');
+  if (why !== null && wasHidden) failureBox.scrollIntoView({ block: 'nearest' });
 }
 
 function showNotes() {
@@ -200,9 +202,9 @@ const holdConstant = byId('hold-constant', HTMLInputElement);
 const holdMs = byId('hold-ms', HTMLInputElement);
 
 function hold() {
-  const ms = Math.min(1000, Math.max(10, Number(holdMs.value) || 120));
-  memory.holdMs = holdConstant.checked ? ms : null;
-  session.hold(memory.holdMs);
+  session.hold(holdConstant.checked ? Number(holdMs.value) || 120 : null);
+  memory.holdMs = session.holdMs;
+  if (session.holdMs !== null) holdMs.value = String(session.holdMs);
   save();
 }
 byId('hold-form', HTMLFormElement).addEventListener('submit', (event) => event.preventDefault());
@@ -216,7 +218,7 @@ if (memory.holdMs !== null) {
   holdMs.value = String(memory.holdMs);
   holdConstant.checked = true;
 }
-session.holdMs = memory.holdMs;
+session.hold(memory.holdMs);
 
 volume.value = String(Math.round(memory.volume * 100));
 setVolume(memory.volume);

@@ -152,8 +152,8 @@ export class PitchView {
     context.rect(GUTTER, 0, width - GUTTER, height);
     context.clip();
     context.lineJoin = context.lineCap = 'round';
-    this.drawTrace(this.sung, colours.sung, 2, x, y);
     this.drawTrace(this.heard, colours.heard, 3.5, x, y);
+    this.drawTrace(this.sung, colours.sung, 2, x, y); // over it, so that both are seen in unison
     context.restore();
   }
 

@@ -27,7 +27,8 @@ export class Player {
     this.gain = 0; // of what comes after a gap
     this.tail = 0; // what was sounding when a gap began, dying away
     this.last = 0;
-    this.playing = false; // gaps count once something has been played
+    this.playing = false; // gaps count once something has been played ...
+    this.resting = false; // ... unless the stream has ended
     /** Times that playout ran into a gap. */
     this.underruns = 0;
     /** Samples that were not there when their time came. */
@@ -37,6 +38,12 @@ export class Player {
   /** The stream ends: what is still buffered plays out, and the silence after it is not an underrun. */
   rest() {
     this.playing = false;
+    this.resting = true;
+  }
+
+  /** Another stream begins. */
+  live() {
+    this.resting = false;
   }
 
   /**
@@ -81,7 +88,7 @@ export class Player {
       }
       if (there) {
         this.gain = Math.min(1, this.gain + this.fadeStep);
-        this.playing = true;
+        this.playing = !this.resting;
       } else {
         if (this.gain > 0) {
           this.tail = this.last;

@@ -1,22 +1,24 @@
 /**
  * One stay in front of the microphone, from Start to Stop: audio graph, transport worker, and all that is
  * known about them. Knows no page.
+ *
+ * Everything that is waited for may come when the stay is over. `run` is raised by every start and end, and
+ * `current()` tells whether it is still the same one.
  * @module
  */
 
 import { AudioGraph } from './audio-graph.js';
-import { microphoneFacts, openMicrophone } from './devices.js';
-import { singPhrase } from './phrase.js';
+import { Ledger } from './ledger.js';
 import { DEFAULT_CONTROLS, SAMPLE_RATE } from './protocol.js';
+import { Source } from './source.js';
 import { failure, failureOf } from './words.js';
 
 const MS = 1000 / SAMPLE_RATE; // per sample
-/** This many underruns within this many seconds at the shortest latency, and the longer one is taken. */
-const UNDERRUNS_TO_FALL_BACK = 4;
-const FALL_BACK_WINDOW_S = 15;
 const NO_COUNTS = { sent: 0, received: 0, skipped: 0, roundTripMs: /** @type {number | null} */ (null), reconnections: 0 };
-const NO_LOSSES = { underruns: 0, missing: 0, late: 0 };
 const SETTLED_REPORTS = 20; // after which the browser's figure for its output latency can be trusted
+const HELD_WITHIN_MS = 3; // a held delay follows the output latency when that moves by more
+export const SHORTEST_HOLD_MS = 10;
+export const LONGEST_HOLD_MS = 1000;
 
 /**
  * @typedef {import('./worklet.js').Report} Report
@@ -51,7 +53,7 @@ export class Session {
     this.voice = '';
     /** @type {Controls} */
     this.controls = { ...DEFAULT_CONTROLS };
-    this.microphoneId = '';
+    this.source = new Source(() => this.end(failure('unplugged')));
     this.outputId = '';
     this.volume = 1;
     /** @type {number | null} */
@@ -60,85 +62,91 @@ export class Session {
     this.graph = null;
     /** @type {Worker | null} */
     this.worker = null;
-    /** @type {MediaStream | null} */
-    this.stream = null;
-    /** @type {AudioBuffer | null} */
-    this.phrase = null;
-    /** @type {'microphone' | 'phrase'} */
-    this.source = 'microphone';
     this.recording = false;
-    /** @type {Report | null} */
-    this.report = null;
-    this.reports = 0;
-    this.holdApplied = false;
+    this.run = 0;
+    this.ledger = new Ledger();
+    this.reports = 0; // of the audio context that runs
     /** @type {import('./protocol.js').ServerHello | null} */
     this.hello = null;
     /** @type {import('./protocol.js').ServerStart | null} */
     this.started = null;
-    /** @type {import('./protocol.js').ServerStats | null} */
-    this.stats = null;
     /** @type {Partial<Controls>} As the server said last. */
     this.inForce = {};
     this.counts = { ...NO_COUNTS };
-    /** @type {import('./devices.js').MicrophoneFacts | null} */
-    this.microphone = null;
     this.outputLatencyMs = 0;
-    /** @type {{ at: number, count: number }[]} */
-    this.underrunLog = [];
-    this.before = { ...NO_LOSSES }; // counted by audio contexts that are gone
+    this.heldAtMs = 0; // the output latency that the held delay allows for
   }
 
   /** Forget what was measured. */
   clear() {
-    this.report = this.hello = this.started = this.stats = this.microphone = null;
+    this.ledger = new Ledger();
+    this.hello = this.started = null;
     this.inForce = {};
-    this.reports = 0;
-    this.holdApplied = false;
     this.counts = { ...NO_COUNTS };
-    this.outputLatencyMs = 0;
-    this.underrunLog = [];
-    this.before = { ...NO_LOSSES };
+    this.reports = this.outputLatencyMs = this.heldAtMs = 0;
   }
 
   get running() {
     return this.state !== 'idle' && this.state !== 'stopped';
   }
 
+  /** @returns {() => boolean} whether the stay that runs now still does */
+  current() {
+    const run = this.run;
+    return () => this.run === run;
+  }
+
   /**
    * Open the audio and connect.
-   * @param {'microphone' | 'phrase'} source
+   * @param {'microphone' | 'phrase'} kind
    */
-  async start(source) {
+  async start(kind) {
     if (this.running) return;
+    this.run++;
+    const current = this.current();
     this.clear();
-    this.source = source;
+    this.source.kind = kind;
     this.setState('opening');
     if (!globalThis.isSecureContext) return this.end(failure('insecure'));
     if (!('AudioWorkletNode' in globalThis)) return this.end(failure('unsupported'));
     try {
-      this.graph = await this.makeGraph(this.options.hint);
-      await this.openSource();
+      const graph = await this.makeGraph(this.options.hint);
+      if (!current()) return void graph.close();
+      this.graph = graph;
+      await this.source.open(graph);
     } catch (error) {
-      return this.end(failureOf(error));
+      if (current()) this.end(failureOf(error));
+      return;
     }
-    if (this.state !== 'opening') return; // stopped meanwhile
-    this.worker = new Worker(new URL('./transport-worker.js', import.meta.url), { type: 'module' });
-    this.worker.onmessage = (event) => this.fromWorker(event.data);
-    this.worker.onerror = (event) => this.end(failure(event.message ? 'page_error' : 'unsupported', event.message));
+    if (current()) this.connect();
+  }
+
+  /** Start the worker that talks to the server. */
+  connect() {
+    if (!this.graph) return;
+    const worker = new Worker(new URL('./transport-worker.js', import.meta.url), { type: 'module' });
+    this.worker = worker;
+    worker.onmessage = (event) => this.fromWorker(event.data);
+    // an error with a message comes from its code; without one, the code itself did not come
+    worker.onerror = (event) => {
+      if (this.worker === worker) this.end(failure(event.message ? 'page_error' : 'unreachable', event.message));
+    };
     const port = this.graph.transportPort();
     const url = new URL('/ws/live', location.href);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     const { voice, controls } = this;
     const { userId, converter } = this.options;
     const start = { voice, user_id: userId, controls, converter };
-    this.worker.postMessage({ type: 'open', url: url.href, start, port }, [port]);
+    worker.postMessage({ type: 'open', url: url.href, start, port }, [port]);
   }
 
   /** @param {import('./audio-graph.js').LatencyHint} hint */
   async makeGraph(hint) {
     const graph = await AudioGraph.make(hint);
     graph.setVolume(this.volume);
-    graph.onReport = (report) => this.reported(report);
+    graph.onReport = (report) => {
+      if (this.graph === graph) this.reported(report);
+    };
     graph.context.onstatechange = () => {
       if (/** @type {string} */ (graph.context.state) === 'interrupted') {
         this.hooks.onNotice('The system paused the sound. It goes on when the other program is done.');
@@ -155,27 +163,27 @@ export class Session {
     return graph;
   }
 
-  /** Connect the microphone or the phrase. */
-  async openSource() {
-    if (this.source === 'phrase') {
-      this.phrase ??= await singPhrase();
-      this.graph?.useBuffer(this.phrase);
+  /** Change the audio context without leaving the server. */
+  async replaceGraph() {
+    const old = this.graph;
+    if (!old || !this.worker) return;
+    const current = this.current();
+    this.ledger.contextReplaced(old.deviceUnderruns);
+    this.graph = null;
+    await old.close();
+    let graph;
+    try {
+      graph = await this.makeGraph(this.options.hint);
+    } catch (error) {
+      if (current()) this.end(failureOf(error));
       return;
     }
-    const stream = await openMicrophone(this.microphoneId);
-    this.closeStream();
-    this.stream = stream;
-    this.microphone = microphoneFacts(stream);
-    stream.getAudioTracks()[0].onended = () => this.end(failure('unplugged'));
-    this.graph?.useStream(stream);
-  }
-
-  closeStream() {
-    for (const track of this.stream?.getTracks() ?? []) {
-      track.onended = null;
-      track.stop();
-    }
-    this.stream = null;
+    if (!current() || !this.worker) return void graph.close();
+    this.graph = graph;
+    this.source.reconnect(graph);
+    this.reports = 0;
+    const port = graph.transportPort();
+    this.worker.postMessage({ type: 'attach', port }, [port]);
   }
 
   /** Stop singing. */
@@ -186,7 +194,8 @@ export class Session {
   /** @param {Failure | null} why */
   end(why) {
     if (this.recording) this.record(false);
-    this.closeStream();
+    this.run++;
+    this.source.close();
     const { worker, graph } = this;
     this.worker = null;
     this.graph = null;
@@ -260,6 +269,7 @@ export class Session {
       case 'start':
         this.started = message;
         this.inForce = { ...message.controls };
+        this.ledger.serverStarted();
         break;
       case 'controls': {
         const { type: _, voice: __, ...inForce } = message;
@@ -267,7 +277,7 @@ export class Session {
         break;
       }
       case 'stats':
-        this.stats = message;
+        this.ledger.stats = message;
         break;
       case 'pitch':
         this.hooks.onPitch(message);
@@ -281,64 +291,24 @@ export class Session {
     }
   }
 
-  /** @param {Report} report */
-  reported(report) {
+  /** @param {Report} raw */
+  reported(raw) {
     const graph = this.graph;
     if (!graph) return;
-    this.report = {
-      ...report,
-      underruns: report.underruns + this.before.underruns,
-      missing: report.missing + this.before.missing,
-      late: report.late + this.before.late,
-    };
+    const report = this.ledger.reported(raw);
     this.reports++;
-    const latency = graph.outputLatencyMs;
-    this.outputLatencyMs += (latency - this.outputLatencyMs) * (this.reports < SETTLED_REPORTS ? 1 : 0.02);
-    if (this.holdMs !== null && !this.holdApplied && this.reports >= SETTLED_REPORTS) this.applyHold();
-    const { underruns, late } = this.report;
+    const before = this.outputLatencyMs;
+    this.outputLatencyMs += (graph.outputLatencyMs - before) * (this.reports < SETTLED_REPORTS ? 1 : 0.02);
+    const moved = Math.abs(this.outputLatencyMs - this.heldAtMs) > HELD_WITHIN_MS;
+    if (this.holdMs !== null && (this.reports === SETTLED_REPORTS || moved)) this.applyHold();
+    const { underruns, late } = report;
     this.worker?.postMessage({ type: 'figures', underruns, late, playout_delay: report.delay });
-    this.watchUnderruns(underruns);
-    this.hooks.onReport(this.report);
-  }
-
-  /**
-   * The shortest latency is not for every machine: take the longer one when this one keeps running dry.
-   * @param {number} underruns so far
-   */
-  watchUnderruns(underruns) {
-    if (this.graph?.hint !== 0 || this.state !== 'live') return;
-    const now = this.graph.context.currentTime;
-    this.underrunLog.push({ at: now, count: underruns });
-    while (this.underrunLog[0].at < now - FALL_BACK_WINDOW_S) this.underrunLog.shift();
-    if (underruns - this.underrunLog[0].count >= UNDERRUNS_TO_FALL_BACK) {
-      this.options.hint = 'interactive';
+    this.hooks.onReport(report);
+    if (graph.hint === 0 && this.state === 'live' && this.ledger.isStarving(graph.context.currentTime)) {
+      this.options.hint = 'interactive'; // the shortest latency is not for every machine
       this.hooks.onNotice('This machine drops out at the shortest latency: a slightly longer one is used now.');
       void this.replaceGraph();
     }
-  }
-
-  /** Change the audio context without leaving the server. */
-  async replaceGraph() {
-    const old = this.graph;
-    if (!old || !this.worker) return;
-    if (this.report) {
-      const { underruns, missing, late } = this.report;
-      this.before = { underruns, missing, late };
-    }
-    this.graph = null;
-    await old.close();
-    try {
-      this.graph = await this.makeGraph(this.options.hint);
-      if (this.stream) this.graph.useStream(this.stream);
-      else await this.openSource();
-    } catch (error) {
-      this.end(failureOf(error));
-      return;
-    }
-    this.reports = 0;
-    this.holdApplied = false;
-    const port = this.graph.transportPort();
-    this.worker.postMessage({ type: 'attach', port }, [port]);
   }
 
   /**
@@ -364,13 +334,16 @@ export class Session {
 
   /** @param {string} deviceId */
   async setMicrophone(deviceId) {
-    this.microphoneId = deviceId;
-    if (!this.graph || this.source !== 'microphone') return;
+    this.source.microphoneId = deviceId;
+    if (!this.graph || this.source.kind !== 'microphone') return;
+    const current = this.current();
     try {
-      await this.openSource();
+      await this.source.open(this.graph);
     } catch (error) {
-      this.end(failureOf(error));
+      if (current()) this.end(failureOf(error));
+      return;
     }
+    if (current()) this.applyHold();
   }
 
   /** @param {string} deviceId */
@@ -380,7 +353,9 @@ export class Session {
       await this.graph?.setOutput(deviceId);
     } catch (error) {
       this.hooks.onNotice(`${failureOf(error).title}: the output stays as it was.`);
+      return;
     }
+    this.reports = 0; // its latency is another one
   }
 
   /**
@@ -388,16 +363,21 @@ export class Session {
    * @param {number | null} ms
    */
   hold(ms) {
-    this.holdMs = ms;
-    if (ms === null) this.graph?.hold(null);
-    else if (this.reports >= SETTLED_REPORTS) this.applyHold();
+    this.holdMs = ms === null ? null : Math.min(LONGEST_HOLD_MS, Math.max(SHORTEST_HOLD_MS, ms));
+    if (this.holdMs === null) this.graph?.hold(null);
+    else this.applyHold();
+  }
+
+  /** What of the mouth-to-ear delay lies outside the loop, as far as the browser knows. */
+  get outsideMs() {
+    const microphoneMs = this.source.kind === 'phrase' ? 0 : (this.source.facts?.latencyMs ?? 0);
+    return this.outputLatencyMs + microphoneMs;
   }
 
   applyHold() {
     if (this.holdMs === null) return;
-    this.holdApplied = true;
-    const outside = this.outputLatencyMs + (this.microphone?.latencyMs ?? 0);
-    this.graph?.hold(Math.max(0, (this.holdMs - outside) / MS));
+    this.heldAtMs = this.outputLatencyMs;
+    this.graph?.hold(Math.max(0, (this.holdMs - this.outsideMs) / MS));
   }
 
   /** @param {boolean} on */

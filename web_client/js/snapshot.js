@@ -13,13 +13,15 @@ const ms = (samples) => ((samples ?? 0) * 1000) / SAMPLE_RATE;
 
 /** @param {import('./session.js').Session} session */
 export function snapshotOf(session) {
-  const { report, started, stats, hello, counts, graph } = session;
-  const microphoneMs = session.microphone?.latencyMs ?? 0;
-  const outside = microphoneMs + session.outputLatencyMs;
+  const { started, hello, counts, graph, ledger, source } = session;
+  const { report, stats } = ledger;
+  // null where the browser does not say what its microphone path takes
+  const microphoneMs = source.kind === 'phrase' ? 0 : (source.facts?.latencyMs ?? null);
+  const outside = session.outsideMs;
   return {
     state: session.state,
     failure: session.failure?.code ?? null,
-    source: session.source,
+    source: source.kind,
     session: started?.session ?? null,
     server: hello?.server ?? null,
     sessions: stats?.sessions ?? hello?.sessions ?? null,
@@ -33,7 +35,7 @@ export function snapshotOf(session) {
       latency_hint: graph?.hint ?? session.options.hint,
       frame: graph?.frame ?? null,
       block: started?.block ?? null,
-      microphone: session.microphone,
+      microphone: source.facts,
     },
     delay: {
       mode: session.holdMs === null ? 'adaptive' : 'constant',
@@ -59,13 +61,13 @@ export function snapshotOf(session) {
       underruns: report?.underruns ?? 0,
       missing_samples: report?.missing ?? 0,
       late_frames: report?.late ?? 0,
-      device_underruns: graph?.deviceUnderruns ?? null,
+      device_underruns: ledger.deviceUnderruns(graph?.deviceUnderruns ?? null),
       clipped_samples: report?.clipped ?? 0,
       frames_sent: counts.sent,
       frames_received: counts.received,
       frames_skipped: counts.skipped,
-      server_dropped: { ...(stats?.dropped ?? {}) },
-      server_gap_samples: stats?.gaps ?? 0,
+      server_dropped: ledger.dropped(),
+      server_gap_samples: ledger.gaps(),
       reconnections: counts.reconnections,
     },
     levels: {

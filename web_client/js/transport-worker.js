@@ -46,7 +46,8 @@ class Transport {
    * @param {MessagePort} port
    */
   constructor(url, start, port) {
-    this.start = start;
+    this.start = start; // what is wanted now ...
+    this.asked = start; // ... and what the server was asked for last
     this.base = 0; // worklet count + base = timeline
     this.end = 0; // timeline of the next captured sample
     /** @type {number | null} Timeline of the session's sample 0. */
@@ -67,7 +68,7 @@ class Transport {
     this.port = port;
     this.attach(port);
     this.connection = new Connection(url, {
-      request: () => this.start,
+      request: () => (this.asked = this.start),
       onState: (state) => this.stateChanged(state),
       onMessage: (message) => this.incoming(message),
     });
@@ -131,6 +132,7 @@ class Transport {
         this.origin = null;
         this.sequence = 0;
         this.sessions++;
+        if (this.start !== this.asked) this.sendChanges();
         this.path = { block: message.block, algorithm: message.delay };
         this.port.postMessage({ type: 'live', ...this.path });
         break;
@@ -139,6 +141,12 @@ class Transport {
         break;
     }
     scope.postMessage({ type: 'message', message });
+  }
+
+  /** What was set while the server was still making the session. */
+  sendChanges() {
+    const { voice, controls } = /** @type {{ voice: string, controls: object }} */ (/** @type {unknown} */ (this.start));
+    this.connection.send({ type: 'controls', voice, ...controls });
   }
 
   /** @param {ConnectionState} state */

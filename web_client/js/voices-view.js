@@ -99,10 +99,13 @@ export class VoicesView {
   async remove(voice, button) {
     if (button.dataset.sure !== 'yes') {
       button.dataset.sure = 'yes';
+      const asked = button.getAttribute('aria-label') ?? '';
       button.textContent = 'Really?';
+      button.setAttribute('aria-label', `Really delete the voice ${voice.name}?`);
       setTimeout(() => {
         delete button.dataset.sure;
         button.textContent = 'Delete';
+        button.setAttribute('aria-label', asked);
       }, 4000);
       return;
     }

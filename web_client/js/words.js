@@ -14,6 +14,14 @@ const WORDS = {
     'Browsers give the microphone only to https:// pages and to localhost. Open this page as ' +
       'http://localhost, or start the server with --tls and use https://.',
   ],
+  unreachable: [
+    'The server does not answer',
+    'A part of this page did not load. Is the server running, and the network there? Then press Start again.',
+  ],
+  asleep: [
+    'The browser does not start the sound',
+    'Click into the page, see that an output is connected and not muted by the system, then press Start again.',
+  ],
   unsupported: [
     'This browser cannot do live audio',
     'AutoVoice needs AudioWorklet and module workers: a current Chrome, Edge, Firefox or Safari has them.',
@@ -48,6 +56,12 @@ const WORDS = {
   internal_error: ['Something broke on the server', 'Trying again by itself. If it stays, its log says what happened.'],
 };
 
+/** What browsers call it, where this page has a better name. @type {Record<string, string>} */
+const NAMES = { AbortError: 'unreachable', NotSupportedError: 'sample_rate' };
+
+/** The audio context was asked to run and did not within some seconds. */
+export class SoundAsleep extends Error {}
+
 /**
  * @param {string} code a protocol error code, a DOMException name, or one of this page's own
  * @param {string} [message] what is known beyond the code, used where there are no better words
@@ -65,6 +79,7 @@ export function failure(code, message = '', suggestions = []) {
  * @returns {Failure}
  */
 export function failureOf(error) {
-  if (error instanceof DOMException) return failure(error.name, error.message);
+  if (error instanceof SoundAsleep) return failure('asleep');
+  if (error instanceof DOMException) return failure(NAMES[error.name] ?? error.name, error.message);
   return failure('unknown', error instanceof Error ? error.message : String(error));
 }

@@ -114,6 +114,7 @@ class VoiceProcessor extends AudioWorkletProcessor {
         this.delay.begin(this.path.block, this.path.algorithm);
         this.frames = 0;
         this.live = true;
+        this.player.live();
         break;
       case 'rest':
         this.live = false;
@@ -156,7 +157,7 @@ class VoiceProcessor extends AudioWorkletProcessor {
   /** @param {number} sample */
   capture(sample) {
     const scaled = Math.round(sample * 32768);
-    if (scaled > 32767 || scaled < -32768) this.clipped++;
+    if (scaled >= 32767 || scaled <= -32768) this.clipped++; // what a 16-bit converter delivers when it clips
     this.filling[this.filled++] = Math.max(-32768, Math.min(32767, scaled));
     if (this.filled === this.frame) {
       const pcm = this.filling;
