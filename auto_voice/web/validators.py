@@ -57,9 +57,8 @@ def pagination(query: Mapping[str, str]) -> Page:
         InvalidParameter: not numbers, or out of range.
     """
     limit = _whole(query, "limit", _whole(query, "per_page", 50, 1, MOST_PER_PAGE), 1, MOST_PER_PAGE)
-    if "offset" in query:
-        return Page(_whole(query, "offset", 0, 0, 10**9), limit)
-    return Page((_whole(query, "page", 1, 1, 10**6) - 1) * limit, limit)
+    page = _whole(query, "page", 1, 1, 10**6)
+    return Page(_whole(query, "offset", (page - 1) * limit, 0, 10**9 - 1), limit)
 
 
 def user_id(query: Mapping[str, str]) -> str | None:

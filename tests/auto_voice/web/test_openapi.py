@@ -1,6 +1,7 @@
 """The OpenAPI document against the real server: schemathesis asks, every answer must be a documented one."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,7 +48,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @schema.parametrize()
 @settings(
-    max_examples=15,
+    max_examples=int(os.environ.get("OPENAPI_EXAMPLES", "15")),
+    derandomize="OPENAPI_EXAMPLES" not in os.environ,  # the same questions each time, unless more are wanted
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
