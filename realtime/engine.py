@@ -88,8 +88,8 @@ class Engine:
 
     @property
     def sessions(self) -> list[Session]:
-        """All open sessions."""
-        return [session for lane in self._lanes.values() for session in lane.sessions.values()]
+        """All open sessions (any thread)."""
+        return [session for lane in self._lanes.values() for session in list(lane.sessions.values())]
 
     def warm(self) -> None:
         """Run every compiled loop once, so that no session waits for a compiler."""
@@ -170,7 +170,7 @@ class Engine:
         return self._load.fraction()
 
     def snapshot(self) -> EngineStats:
-        """All figures of this moment (event loop)."""
+        """All figures of this moment (any thread)."""
         sessions = self.sessions
         dropped, gaps = Counter(self._past_dropped), self._past_gaps
         for session in sessions:

@@ -126,10 +126,10 @@ def create_app(settings: Settings) -> web.Application:
     app[websocket_handler.ENGINE] = engine
     app[websocket_handler.RESOLVE_VOICE] = _resolver(store)
     app[websocket_handler.CONVERSATIONS] = {}
-    app[metrics.METRICS] = metrics.Metrics(engine, store)
     app[conversion.JOBS] = JobStore(settings.database_url)
     app[health.SUPERVISOR] = Supervisor(settings, app[conversion.JOBS])
     app[conversion.PROFILES] = store
+    app[metrics.METRICS] = metrics.Metrics(engine, store, app[conversion.JOBS])
     app.on_response_prepare.append(_add_headers)
     app.on_shutdown.append(websocket_handler.shut_down)
     app.cleanup_ctx.extend([_run_engine, _watch_loop, _close_cloning, _run_workers])

@@ -11,6 +11,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from auto_voice.jobs.model import Status
+from auto_voice.jobs.store import JobStore
 from auto_voice.storage.profiles import ProfileStore
 from realtime.engine import Engine
 from realtime.stats import Window
@@ -50,12 +52,28 @@ class EngineCollector(Collector):
         yield dropped
 
 
+class JobsCollector(Collector):
+    """Counts the conversions of songs when somebody asks."""
+
+    def __init__(self, jobs: JobStore) -> None:
+        self._jobs = jobs
+
+    def collect(self) -> Iterator[Metric]:
+        """Conversions by status; finished ones stay counted while their rows are kept."""
+        counts = self._jobs.counts()
+        family = GaugeMetricFamily("autovoice_conversions", "Conversions of songs", labels=["status"])
+        for status in Status:
+            family.add_metric([status.value], counts.get(status, 0))
+        yield family
+
+
 class Metrics:
     """All metrics of one server."""
 
-    def __init__(self, engine: Engine, store: ProfileStore) -> None:
+    def __init__(self, engine: Engine, store: ProfileStore, jobs: JobStore) -> None:
         self.registry = CollectorRegistry()
         self.registry.register(EngineCollector(engine))
+        self.registry.register(JobsCollector(jobs))
         self.requests = Counter(
             "autovoice_http_requests", "HTTP requests", ["method", "route", "status"], registry=self.registry
         )

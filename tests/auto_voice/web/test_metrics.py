@@ -35,6 +35,7 @@ async def test_the_engine_and_the_store_are_read_when_asked(client: Client) -> N
     assert found["autovoice_live_gap_samples_total",] == 0
     assert found["autovoice_voice_profiles",] >= 6
     assert found["autovoice_event_loop_lag_seconds",] >= 0
+    assert found["autovoice_conversions", "queued"] == 0
 
 
 async def test_health_tells_what_the_contract_names(client: Client) -> None:
