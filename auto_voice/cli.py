@@ -57,12 +57,20 @@ def serve(
         files = (cert, key) if cert and key else own_certificate(settings.storage.data_dir / "tls")
         context = ssl_context(*files)
         console.print(f"Certificate {files[0]}\n  SHA-256 {fingerprint(files[0])}", highlight=False)
+    from auto_voice.web.app import create_app
     from auto_voice.web.app import serve as run
 
     url = f"{'https' if context else 'http'}://{settings.server.host}:{settings.server.port}"
-    console.print(f"AutoVoice {__version__} on [bold]{url}[/] (Ctrl+C ends it)", highlight=False)
+    console.print(
+        f"AutoVoice {__version__} starts (the first time it compiles for 20 s or so)", highlight=False
+    )
+    application = create_app(settings)
+
+    def ready() -> None:
+        console.print(f"AutoVoice {__version__} on [bold]{url}[/] (Ctrl+C ends it)", highlight=False)
+
     try:
-        run(settings, context)
+        run(application, settings, context, ready)
     except OSError as problem:
         raise SettingsError(
             f"cannot listen on {settings.server.host}:{settings.server.port}: {problem.strerror}",
@@ -145,6 +153,13 @@ def main() -> None:
         app()
     except (SettingsError, StorageError, PipelineError, JobError) as problem:
         sys.exit(_explain(problem))
+    except OSError as problem:
+        where = f"{problem.filename}: " if problem.filename else ""
+        sys.exit(
+            _explain(
+                SettingsError(f"{where}{problem.strerror or problem}", "check the path and its permissions")
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -114,6 +114,7 @@ def convert_voice(
         controls = Controls(pitch, auto_pitch, formant, dry_wet)
     except ValueError as problem:
         raise SettingsError(str(problem)) from problem
+    io.check_writable(target)
     sound = io.decode(source, sample_rate=48_000, max_seconds=3600)
     converter = available()["classic"](480)
     with Progress(console=Console(stderr=True), transient=True) as bars:

@@ -10,7 +10,7 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -229,7 +229,8 @@ def _merge(base: dict[str, Any], changes: dict[str, Any]) -> None:
 def _names_at(place: tuple[int | str, ...]) -> list[str]:
     model: Any = Settings
     for key in place:
-        model = model.model_fields[key].annotation
+        any_name = get_origin(model) is dict  # and then the fields of its value
+        model = get_args(model)[1] if any_name else model.model_fields[key].annotation
     return list(model.model_fields)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +85,23 @@ def decode(source: Source, *, sample_rate: int, max_seconds: float, max_bytes: i
         )
 
 
+def check_writable(path: Path) -> None:
+    """Refuse at once what could not be written after much work.
+
+    Raises:
+        InvalidAudioFormat: a suffix that names no format.
+        OSError: there is no such folder, or it may not be written to.
+    """
+    if path.suffix.lower() not in ENCODERS:
+        raise InvalidAudioFormat(
+            f"cannot write {path.suffix or path.name}", f"use one of {', '.join(ENCODERS)}"
+        )
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path.parent))
+
+
 def encode(path: Path, samples: Float, sample_rate: int) -> None:
     """Write audio to a file whose suffix names the format: .wav (16 bit), .flac, .ogg or .mp3.
 
@@ -101,10 +120,7 @@ def encode(path: Path, samples: Float, sample_rate: int) -> None:
 
 def encode_blocks(path: Path, blocks: Iterable[Float], sample_rate: int, channels: int) -> None:
     """As `encode`, from blocks of (channels, samples) that never are in memory together."""
-    if path.suffix.lower() not in ENCODERS:
-        raise InvalidAudioFormat(
-            f"cannot write {path.suffix or path.name}", f"use one of {', '.join(ENCODERS)}"
-        )
+    check_writable(path)
     container_format, codec = ENCODERS[path.suffix.lower()]
     rate = OPUS_RATE if codec == "libopus" else sample_rate
     resampler = StreamResampler(sample_rate, rate, channels)

@@ -22,6 +22,7 @@ RATES_HZ = (8_000, 192_000)
 MAX_CHANNELS = 8
 REPLACED_MOST = 0.01  # more not-a-numbers than this, and the file is refused
 LOUDEST = 8.0  # samples beyond are limited: no recording means them
+CONTAINERS = "wav,w64,flac,mp3,ogg,matroska,webm,mov,mp4,m4a,aac,aiff,caf,asf,au,amr,ape,wv"  # FFmpeg's names
 KINDS = "send WAV, FLAC, MP3, OGG, M4A or WebM"
 # weights of a channel in (left, right), after ITU-R BS.775 (the low-frequency channel is left out)
 DOWNMIX = {
@@ -62,7 +63,10 @@ class AudioReader:
         target = str(source) if isinstance(source, Path) else source
         try:
             self._container: Any = av.open(
-                io.BytesIO(target) if isinstance(target, bytes) else target, metadata_errors="ignore"
+                io.BytesIO(target) if isinstance(target, bytes) else target,
+                metadata_errors="ignore",
+                # containers only: a playlist would make FFmpeg open other files, or itself without end
+                options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"},
             )
         except av.error.FFmpegError as problem:
             raise _undecodable(problem) from problem
@@ -165,7 +169,10 @@ def _undecodable(problem: av.error.FFmpegError) -> InvalidAudio:
 
 def _planar(frame: Any) -> Float:
     """One decoded frame as (channels, samples) float32."""
-    samples = frame.to_ndarray()
+    try:
+        samples = frame.to_ndarray()
+    except ValueError as problem:  # 64-bit integers, say
+        raise InvalidAudioFormat(f"{frame.format.name} samples cannot be used", KINDS) from problem
     if not frame.format.is_planar:
         samples = samples.reshape(-1, frame.layout.nb_channels).T
     if samples.dtype == np.uint8:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from pipeline.converters.classic.prior import CLASSES
 from pipeline.timbre import BANDS
@@ -26,7 +26,11 @@ SHAPES: dict[str, tuple[int, ...]] = {
 
 
 def save_voice(path: Path, voice: Voice) -> None:
-    """Write a voice to a file."""
+    """Write a voice to a file.
+
+    Raises:
+        OSError: the disk is full or not writable.
+    """
     t = voice.timbre
     arrays = {
         "f0_hz": voice.f0_hz,
@@ -40,7 +44,7 @@ def save_voice(path: Path, voice: Voice) -> None:
         "bandwidth_hz": np.array([t.bandwidth_hz]),
     }
     metadata = {"voice_id": voice.voice_id, "name": voice.name, "format": "autovoice-voice-1"}
-    save_file({k: np.ascontiguousarray(v, np.float32) for k, v in arrays.items()}, path, metadata)
+    path.write_bytes(save({k: np.ascontiguousarray(v, np.float32) for k, v in arrays.items()}, metadata))
 
 
 def load_voice(path: Path) -> Voice:

@@ -104,7 +104,7 @@ class Inbox:
         ringbuffer.put(self._ring, start, samples)
         if self._holes and self._holes[-1][1] == start:
             ringbuffer.fade_in(self._ring, start, min(FADE, len(samples)))
-        self._publish(stream, end, now)
+        self._publish(stream, end, now, len(frame.pcm) // 2)
 
     def ready(self) -> bool:
         """Whether a whole block waits (either thread)."""
@@ -142,13 +142,14 @@ class Inbox:
         self._stream = Stream(generation, position, position, position)
         return self._stream
 
-    def _publish(self, stream: Stream, end: int, now: float) -> None:
-        """Let the compute thread see what has come up to `end`; only the newest blocks may wait."""
+    def _publish(self, stream: Stream, end: int, now: float, size: int) -> None:
+        """Show the compute thread what has come up to `end`; only the newest blocks and this frame may wait."""
         first, last = (stream.end - stream.base) // self.block, (end - stream.base) // self.block
         for index in range(first, last):
             self._arrival[index & (ARRIVALS - 1)] = now
         taken = self._next(stream)
-        floor, over = stream.floor, end - taken - self.limit - self.block + 1
+        limit = max(self.limit, size + self.block)
+        floor, over = stream.floor, end - taken - limit - self.block + 1
         if over > 0:
             floor = taken + -(-over // self.block) * self.block
             blocks = [(start, start + self.block) for start in range(taken, floor, self.block)]

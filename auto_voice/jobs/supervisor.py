@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from auto_voice.jobs.store import JobStore
 from auto_voice.jobs.worker import open_cache, work
 from auto_voice.settings import Settings
+from auto_voice.storage.leftovers import sweep
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +133,8 @@ class Supervisor:
             if time.time() - _modified(folder) > keep_s + 86_400:
                 shutil.rmtree(folder, ignore_errors=True)
         open_cache(self._settings).clean()
+        sweep(self._settings.storage.temp_dir, "clone-")
+        sweep(self._settings.storage.voice_profiles_dir, ".new-", ".old-")
 
 
 def _modified(path: Path) -> float:

@@ -78,7 +78,7 @@ class ProfileStore:
                 with file.open("rb") as handle:
                     os.fsync(handle.fileno())
             aside.rename(self._directory / profile_id)
-        except OSError:
+        except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
             raise
         return profile

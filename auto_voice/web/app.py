@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from aiohttp import web
 
 from auto_voice.jobs.store import JobStore, migrate
 from auto_voice.jobs.supervisor import Supervisor
-from auto_voice.settings import Settings, load_settings
+from auto_voice.settings import Settings
 from auto_voice.storage.errors import StorageError
 from auto_voice.storage.profiles import ProfileStore
 from auto_voice.web import api, conversion, health, metrics, openapi, websocket_handler
@@ -27,6 +28,7 @@ from realtime.errors import VoiceNotFound
 
 log = logging.getLogger(__name__)
 
+SHUTDOWN_TIMEOUT_S = 3.0  # that answers under way have to be finished
 CLIENT = Path(__file__).resolve().parents[2] / "web_client"
 
 HEADERS = {
@@ -129,9 +131,10 @@ def create_app(settings: Settings) -> web.Application:
     app[conversion.JOBS] = JobStore(settings.database_url)
     app[health.SUPERVISOR] = Supervisor(settings, app[conversion.JOBS])
     app[conversion.PROFILES] = store
+    app[conversion.WATCHERS] = set()
     app[metrics.METRICS] = metrics.Metrics(engine, store, app[conversion.JOBS])
     app.on_response_prepare.append(_add_headers)
-    app.on_shutdown.append(websocket_handler.shut_down)
+    app.on_shutdown.extend([websocket_handler.shut_down, conversion.shut_down])
     app.cleanup_ctx.extend([_run_engine, _watch_loop, _close_cloning, _run_workers])
     app.router.add_get("/", _index)
     app.router.add_get("/song", _song)
@@ -145,8 +148,19 @@ def create_app(settings: Settings) -> web.Application:
     return app
 
 
-def serve(settings: Settings, ssl_context: ssl.SSLContext | None = None) -> None:
+def serve(
+    app: web.Application,
+    settings: Settings,
+    ssl_context: ssl.SSLContext | None = None,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
     """Serve until interrupted or terminated.
+
+    Args:
+        app: what `create_app` made.
+        settings: the host and the port.
+        ssl_context: serve https with it.
+        ready: called once connections are taken.
 
     Raises:
         OSError: the port is taken or the address is not this machine's.
@@ -158,15 +172,19 @@ def serve(settings: Settings, ssl_context: ssl.SSLContext | None = None) -> None
         loop_factory = uvloop.new_event_loop
     loop = loop_factory()
     web.run_app(
-        create_app(settings),
+        app,
         host=settings.server.host,
         port=settings.server.port,
         ssl_context=ssl_context,
         access_log=None,
-        print=None,
+        print=lambda text: ready(),
         loop=loop,
+        shutdown_timeout=SHUTDOWN_TIMEOUT_S,
     )
 
 
 if __name__ == "__main__":
-    serve(load_settings())
+    from auto_voice.cli import main
+
+    sys.argv[1:1] = ["serve"]
+    main()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import shutil
+import signal
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -20,7 +22,14 @@ from auto_voice.web.errors import ApiError
 from pipeline.errors import PipelineError
 from pipeline.profile import ProfileMeasurement
 
+MOST_UPLOADS = 16  # at a time; a slow line holds up nobody else
 Problem = tuple[str, str, list[str]]
+
+
+def _prepare() -> None:
+    """Live sessions come first, and Ctrl+C is the server's affair (in a worker process)."""
+    os.nice(10)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def measure_apart(path: Path, name: str, settings: Settings) -> ProfileMeasurement | Problem:
@@ -43,50 +52,60 @@ class Cloning:
         self._settings = settings
         self._store = store
         self._places = settings.limits.concurrent_clones
-        self._running = 0
+        self._uploading = 0
+        self._measuring = 0
         self._pool: ProcessPoolExecutor | None = None
 
     async def close(self) -> None:
         """End the worker processes; a measurement that runs is given up."""
         if self._pool is not None:
+            processes = list((self._pool._processes or {}).values())
             self._pool.shutdown(wait=False, cancel_futures=True)
+            for process in processes:
+                process.terminate()
 
     async def clone(self, request: web.Request) -> dict[str, Any]:
         """Read a multipart upload, measure it, store the profile, and return it."""
-        if self._running >= 2 * self._places:
-            raise ApiError("service_unavailable", "too many voices are being made", "try again in a minute")
-        self._running += 1
+        if self._uploading >= MOST_UPLOADS:
+            raise ApiError("service_unavailable", "too many uploads are under way", "try again in a minute")
+        temp = self._settings.storage.temp_dir
+        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=temp, prefix="clone-"))
+        self._uploading += 1
         try:
-            with tempfile.TemporaryDirectory(dir=self._settings.storage.temp_dir, prefix="clone-") as folder:
-                path = Path(folder) / "upload"
-                fields, _ = await uploads.read_form(
-                    request,
-                    path,
-                    files=("audio", "reference_audio"),
-                    max_mb=self._settings.limits.max_audio_size_mb,
-                )
-                user_id = uploads.plain_text(fields, "user_id", 100)
-                if user_id is None:
-                    raise ApiError(
-                        "missing_required_field", "user_id is missing", "send who the voice belongs to"
-                    )
-                given = uploads.plain_text(fields, "profile_name", 100) or uploads.plain_text(
-                    fields, "name", 100
-                )
-                name = given or "My voice"
-                description = uploads.plain_text(fields, "description", 1000) or ""
-                result = await self._measure(path, name)
-            if isinstance(result, tuple):
-                raise ApiError(result[0], result[1], *result[2])
-            return await asyncio.to_thread(self._store.create, result, user_id, name, description)
+            return await self._clone(request, folder)
         finally:
-            self._running -= 1
+            self._uploading -= 1
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def _clone(self, request: web.Request, folder: Path) -> dict[str, Any]:
+        path = folder / "upload"
+        fields, _ = await uploads.read_form(
+            request,
+            path,
+            files=("audio", "reference_audio"),
+            max_mb=self._settings.limits.max_audio_size_mb,
+        )
+        user_id = uploads.plain_text(fields, "user_id", 100)
+        if user_id is None:
+            raise ApiError("missing_required_field", "user_id is missing", "send who the voice belongs to")
+        name = uploads.plain_text(fields, "profile_name", 100) or uploads.plain_text(fields, "name", 100)
+        name = name or "My voice"
+        description = uploads.plain_text(fields, "description", 1000) or ""
+        if self._measuring >= 2 * self._places:
+            raise ApiError("service_unavailable", "too many voices are being made", "try again in a minute")
+        self._measuring += 1
+        try:
+            result = await self._measure(path, name)
+        finally:
+            self._measuring -= 1
+        if isinstance(result, tuple):
+            raise ApiError(result[0], result[1], *result[2])
+        return await asyncio.to_thread(self._store.create, result, user_id, name, description)
 
     async def _measure(self, path: Path, name: str) -> ProfileMeasurement | Problem:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                self._places, multiprocessing.get_context("spawn"), initializer=os.nice, initargs=(10,)
-            )
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self._places, context, initializer=_prepare)
         loop, pool = asyncio.get_running_loop(), self._pool
         try:
             return await loop.run_in_executor(pool, measure_apart, path, name, self._settings)

@@ -22,6 +22,7 @@ from auto_voice.web.job_view import describe, stage_message
 from auto_voice.web.song_form import read_song_request
 
 JOBS = web.AppKey("jobs", JobStore)
+WATCHERS: web.AppKey[set[asyncio.Task[None]]] = web.AppKey("watchers", set[asyncio.Task[None]])
 PROFILES = web.AppKey("profiles_of_conversions", ProfileStore)
 
 BASE = "/api/v1/convert"
@@ -187,6 +188,7 @@ async def watch(request: web.Request) -> web.WebSocketResponse:
         await socket.close()
         return socket
     gone = asyncio.create_task(_until_closed(socket))
+    request.app[WATCHERS].add(gone)
     try:
         while not gone.done():
             await socket.send_json(stage_message(job))
@@ -197,11 +199,19 @@ async def watch(request: web.Request) -> web.WebSocketResponse:
     except (ConnectionError, JobNotFound):
         pass
     finally:
+        request.app[WATCHERS].discard(gone)
         gone.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await gone
     await socket.close()
     return socket
+
+
+async def shut_down(app: web.Application) -> None:
+    """Let nobody who watches a conversion hold the server up (an aiohttp `on_shutdown` hook)."""
+    watchers = app[WATCHERS]
+    for gone in list(watchers):
+        gone.cancel()
 
 
 async def _until_closed(socket: web.WebSocketResponse) -> None:

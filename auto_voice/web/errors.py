@@ -6,6 +6,7 @@ The body is always `{error, message, details: {..., suggestions: [...]}}`.
 
 from __future__ import annotations
 
+import errno
 import logging
 import uuid
 from collections.abc import Awaitable, Callable
@@ -99,7 +100,9 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         if problem.status < 400:
             raise
         return _http_answer(request, problem)
-    except Exception:
+    except Exception as problem:
+        if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            return answer("insufficient_storage", "the server's disk is full", ["tell the operator"])
         reference = uuid.uuid4().hex[:12]
         log.exception("request %s %s failed [%s]", request.method, request.path, reference)
         return answer(

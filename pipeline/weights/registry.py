@@ -140,5 +140,5 @@ FILES = {
         ),
     )
 }
-REQUIRED = ("resemblyzer", "swiftf0", "spleeter-index", "spleeter-data")
+REQUIRED = ("resemblyzer", "swiftf0", "spleeter-data", "spleeter-index")
 FOR_BENCHMARKS = ("dnsmos", "whisper-model", "whisper-config", "whisper-tokenizer", "whisper-vocabulary")

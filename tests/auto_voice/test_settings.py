@@ -110,3 +110,11 @@ def test_settings_are_frozen_and_may_listen_elsewhere() -> None:
     assert elsewhere.storage == settings.storage
     with pytest.raises(SettingsError, match=r"server\.port"):
         settings.listening_on(port=65_536)
+
+
+def test_a_typing_error_in_a_preset_is_explained(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("quality: {presets: {fast: {separation_modl: spleeter}}}")
+    with pytest.raises(SettingsError, match=r"quality\.presets\.fast") as caught:
+        load_settings(file, environ={})
+    assert "separation_model" in caught.value.suggestions[0] or "separation" in str(caught.value)

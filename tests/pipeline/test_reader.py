@@ -1,10 +1,12 @@
 import io as std_io
+from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
 
+from pipeline.errors import InvalidAudio, InvalidAudioFormat
 from pipeline.reader import AudioReader
 
 
@@ -44,3 +46,33 @@ def test_mono_becomes_both_sides(tmp_path: Any) -> None:
         stereo = np.concatenate(list(reader.blocks(channels=2)), 1)
     assert stereo.shape == (2, 4800)
     assert np.abs(stereo - 0.25).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"ffconcat version 1.0\nfile upload\n",
+        b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nother.wav\n#EXT-X-ENDLIST\n",
+        b"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nm=audio 9 RTP/AVP 0\n",
+    ],
+)
+def test_playlists_open_no_other_files(content: bytes, tmp_path: Path) -> None:
+    """One that names itself would open itself without end."""
+    from pipeline import io
+
+    io.encode(tmp_path / "other.wav", np.full(48_000, 0.25, np.float32), 48_000)
+    (tmp_path / "upload").write_bytes(content)
+    for source in (tmp_path / "upload", content):
+        with pytest.raises(InvalidAudio):
+            AudioReader(source)
+
+
+def test_samples_that_nobody_uses_are_refused_in_words() -> None:
+    import struct
+
+    data = bytes(8 * 480)
+    fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 48_000, 48_000 * 8, 8, 64)
+    head = struct.pack("<4sI4s", b"RIFF", 36 + len(data), b"WAVE")
+    content = head + fmt + struct.pack("<4sI", b"data", len(data)) + data
+    with pytest.raises((InvalidAudioFormat, InvalidAudio)), AudioReader(content) as reader:
+        list(reader.blocks(channels=2))

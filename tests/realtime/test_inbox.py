@@ -227,3 +227,15 @@ def test_reader_and_writer_may_race() -> None:
     reader.join()
     assert not problems
     assert taken > 100
+
+
+@pytest.mark.parametrize(("size", "block"), [(4800, 480), (4800, 240), (2400, 480)])
+def test_the_largest_frames_lose_nothing(clock: Clock, size: int, block: int) -> None:
+    inbox = Inbox(block, 4, clock)
+    heard = []
+    for piece in frames(SOURCE[: 20 * size], size):
+        clock.now += size / 48_000
+        inbox.put(piece)
+        heard += drain(inbox)
+    assert not inbox.dropped
+    assert np.array_equal(np.concatenate([part for _, part in heard]), SOURCE[: 20 * size])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from auto_voice.storage.errors import NotYourProfile, ProfileNotFound
+from auto_voice.storage.leftovers import sweep
 from auto_voice.storage.profiles import BUILTIN, ProfileStore
 from pipeline.profile import ProfileMeasurement
 from pipeline.voice_file import load_voice
@@ -129,3 +130,13 @@ def test_the_catalogue_and_its_files_agree() -> None:
         assert entry["licence"]
         assert entry["source"]
     assert {f.stem for f in BUILTIN.glob("*.safetensors")} == {e["profile_id"] for e in entries}
+
+
+def test_leftovers_of_a_killed_server_are_swept(tmp_path: Path) -> None:
+    for name in (".new-1", ".old-2", "kept", ".new-young"):
+        (tmp_path / name).mkdir()
+        if name != ".new-young":
+            os.utime(tmp_path / name, (0, 0))
+    assert sweep(tmp_path, ".new-", ".old-") == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".new-young", "kept"]
+    assert sweep(tmp_path / "nowhere", "a") == 0

@@ -172,9 +172,12 @@ async def test_two_gigabytes_are_refused_while_they_come(client: Client, tmp_pat
 
 
 async def test_too_many_at_a_time_are_sent_away(client: Client) -> None:
-    client.app[CLONING]._running = 2
+    client.app[CLONING]._measuring = 2
     status, body = await refused(client, form(b"abc", user_id="ann"))
     assert (status, body["error"]) == (503, "service_unavailable")
+    client.app[CLONING]._uploading = 16
+    status, body = await refused(client, form(b"abc", user_id="ann"))
+    assert (status, body["message"]) == (503, "too many uploads are under way")
 
 
 @pytest.mark.parametrize(
@@ -256,3 +259,24 @@ async def test_a_full_disk_takes_no_uploads(
     monkeypatch.setattr(uploads, "LEAST_FREE_BYTES", 2**60)
     status, body = await refused(client, form(recording, user_id="ann"))
     assert (status, body["error"]) == (507, "insufficient_storage")
+
+
+async def test_a_field_that_comes_in_pieces_is_one_field(
+    serve: Serve, recording: bytes, models_dir: Path
+) -> None:
+    client = await serve(STORAGE__MODELS_DIR=str(models_dir))
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="user_id"\r\n\r\nanna'
+        await asyncio.sleep(0.2)
+        yield b'bel\r\n--x\r\nContent-Disposition: form-data; name="audio"; filename="a"\r\n\r\n'
+        yield recording + b"\r\n--x--\r\n"
+
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    async with client.post(CLONE, data=slowly(), headers=headers) as response:
+        assert (await response.json())["user_id"] == "annabel"
+
+
+async def test_endless_text_is_refused(client: Client) -> None:
+    status, body = await refused(client, form(b"abc", user_id="x" * 70_000))
+    assert (status, body["error"]) == (400, "invalid_request")
