@@ -131,7 +131,7 @@ def test_what_is_still_buffered_at_the_end_plays_out_uncounted(modules: Page) ->
           player.rest();
           player.render(out, 2400, 0);
           const counts = [player.underruns, player.missing];
-          player.live();
+          player.live(9600);
           player.write(9600, new Int16Array(480).fill(9000));
           player.render(out.subarray(0, 960), 9600, 0);
           return [[...counts, player.underruns, player.missing], out[100]];
@@ -139,6 +139,28 @@ def test_what_is_still_buffered_at_the_end_plays_out_uncounted(modules: Page) ->
     )
     assert counts == [0, 0, 1, 480]
     assert heard > 0
+
+
+def test_what_is_left_of_the_stream_before_does_not_count(modules: Page) -> None:
+    counts = modules.evaluate(
+        """async () => {
+          const { Player } = await import('/client/js/player.js');
+          const player = new Player();
+          const out = new Float32Array(4800);
+          player.write(0, new Int16Array(9600).fill(9000));
+          player.render(out, 4800, 4800);
+          player.rest();
+          player.live(9600);
+          player.render(out, 9600, 4800);                 // still the stream before
+          const left = out[2400];
+          player.render(out, 14400, 4800);                // nothing yet of the new one
+          const between = [player.underruns, player.missing];
+          player.write(14400, new Int16Array(480).fill(9000));
+          player.render(out, 19200, 4800);
+          return [left > 0.2, ...between, player.underruns, player.missing];
+        }"""
+    )
+    assert counts == [True, 0, 0, 1, 4320]
 
 
 def test_positions_beyond_32_bits(modules: Page) -> None:

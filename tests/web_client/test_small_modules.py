@@ -119,3 +119,25 @@ def test_every_fatal_error_of_the_protocol_has_words(modules: Page) -> None:
     )
     assert "no words" not in titles
     assert len(set(titles)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("thrown", "code"),
+    [
+        ("new DOMException('x', 'NotSupportedError')", "sample_rate"),
+        ("new DOMException('x', 'NotReadableError')", "NotReadableError"),
+        ("new DOMException('x', 'AbortError')", "AbortError"),
+        ("new Trouble('asleep')", "asleep"),
+        ("new Trouble('unreachable')", "unreachable"),
+    ],
+)
+def test_what_is_thrown_while_audio_opens_has_words(modules: Page, thrown: str, code: str) -> None:
+    found = modules.evaluate(
+        f"""async () => {{
+          const {{ failureOf, Trouble }} = await import('/client/js/words.js');
+          return failureOf({thrown});
+        }}"""
+    )
+    assert found["code"] == code
+    assert found["title"] != "x"
+    assert len(found["advice"]) > 20

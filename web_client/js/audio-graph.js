@@ -4,7 +4,7 @@
  */
 
 import { SAMPLE_RATE } from './protocol.js';
-import { SoundAsleep } from './words.js';
+import { Trouble } from './words.js';
 
 /** Samples per captured frame, by how often the callback comes. */
 const FRAME_AT_ZERO_HINT = 240;
@@ -12,19 +12,35 @@ const FRAME = 480;
 const RESUME_TIMEOUT_MS = 8000;
 
 /**
- * @param {number} ms
- * @returns {Promise<never>}
- */
-const asleepAfter = (ms) =>
-  new Promise((_, reject) => {
-    setTimeout(() => reject(new SoundAsleep()), ms);
-  });
-
-/**
  * @typedef {0 | 'interactive'} LatencyHint
  * @typedef {AudioContext & { setSinkId?: (id: string) => Promise<void>,
  *   playbackStats?: { underrunEvents?: number } }} ModernAudioContext
  */
+
+/**
+ * @param {BaseAudioContext} context
+ * @throws {Trouble} it did not come
+ */
+async function loadWorklet(context) {
+  try {
+    await context.audioWorklet.addModule(new URL('./worklet.js', import.meta.url));
+  } catch (error) {
+    throw error instanceof DOMException && error.name === 'AbortError' ? new Trouble('unreachable') : error;
+  }
+}
+
+/**
+ * @param {Promise<void>} resumed may never settle, where the browser waits for another click or for an output
+ * @throws {Trouble} it did not within some seconds
+ */
+async function awake(resumed) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Trouble('asleep')), RESUME_TIMEOUT_MS);
+  });
+  await Promise.race([resumed, late]).finally(() => clearTimeout(timer));
+}
 
 /** One audio context with its worklet; a new one is made when the latency hint changes. */
 export class AudioGraph {
@@ -47,6 +63,11 @@ export class AudioGraph {
     this.onReport = () => {};
     /** @type {((chunk: import('./worklet.js').TapChunk) => void) | null} */
     this.onTap = null;
+    /** The system took the sound away for a while. */
+    this.onPaused = () => {};
+    context.onstatechange = () => {
+      if (/** @type {string} */ (context.state) === 'interrupted') this.onPaused();
+    };
     node.port.onmessage = (event) => {
       if (event.data.type === 'report') this.onReport(event.data);
       else if (event.data.type === 'tap') this.onTap?.(event.data);
@@ -56,30 +77,31 @@ export class AudioGraph {
   /**
    * @param {LatencyHint} hint
    * @returns {Promise<AudioGraph>}
-   * @throws {DOMException} NotSupportedError when the rate is refused, AbortError when the worklet does not load
-   * @throws {SoundAsleep} the browser does not start the sound
+   * @throws {DOMException} NotSupportedError when the rate is refused
+   * @throws {Trouble} unreachable: the worklet did not load; asleep: the browser does not start the sound
    */
   static async make(hint) {
     /** @type {ModernAudioContext} */
     const context = new AudioContext({ sampleRate: SAMPLE_RATE, latencyHint: hint });
-    const frame = hint === 0 ? FRAME_AT_ZERO_HINT : FRAME;
-    const resumed = context.resume(); // asked for while the click still counts as the user's
     try {
-      await context.audioWorklet.addModule(new URL('./worklet.js', import.meta.url));
-      await Promise.race([resumed, asleepAfter(RESUME_TIMEOUT_MS)]);
+      const resumed = context.resume(); // asked for while the click still counts as the user's
+      resumed.catch(() => {}); // heard below; on the way out nobody needs to
+      await loadWorklet(context);
+      await awake(resumed);
+      const frame = hint === 0 ? FRAME_AT_ZERO_HINT : FRAME;
+      const node = new AudioWorkletNode(context, 'autovoice', {
+        numberOfInputs: 1,
+        numberOfOutputs: 1,
+        outputChannelCount: [1],
+        channelCount: 1,
+        channelCountMode: 'explicit',
+        processorOptions: { frame },
+      });
+      return new AudioGraph(context, node, hint, frame);
     } catch (error) {
       void context.close();
       throw error;
     }
-    const node = new AudioWorkletNode(context, 'autovoice', {
-      numberOfInputs: 1,
-      numberOfOutputs: 1,
-      outputChannelCount: [1],
-      channelCount: 1,
-      channelCountMode: 'explicit',
-      processorOptions: { frame },
-    });
-    return new AudioGraph(context, node, hint, frame);
   }
 
   /**

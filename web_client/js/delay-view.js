@@ -22,6 +22,7 @@ const PARTS = [
 export class DelayView {
   constructor() {
     this.total = byId('delay-total', HTMLElement);
+    this.atLeast = byId('delay-at-least', HTMLElement);
     this.bar = byId('delay-bar', HTMLElement);
     this.note = byId('hold-note', HTMLElement);
     const legend = byId('delay-parts', HTMLElement);
@@ -46,8 +47,8 @@ export class DelayView {
   /** @param {Snapshot} snapshot */
   show({ delay, counters, sessions, capacity, audio, converter, state }) {
     const known = state === 'live' && delay.loop_ms > 0;
-    const atLeast = delay.parts_ms.microphone === null ? '≥ ' : '';
-    setText(this.total, known ? atLeast + delay.mouth_to_ear_ms.toFixed(0) : '–');
+    setText(this.total, known ? delay.mouth_to_ear_ms.toFixed(0) : '–');
+    this.atLeast.hidden = !known || delay.parts_ms.microphone !== null;
     const sum = Object.values(delay.parts_ms).reduce((total, part) => (total ?? 0) + Math.max(0, part ?? 0), 0) || 1;
     for (const [name, { segment, value, row }] of this.parts) {
       const part = delay.parts_ms[/** @type {keyof typeof delay.parts_ms} */ (name)];
@@ -57,7 +58,10 @@ export class DelayView {
       row.classList.toggle('bad', known && (part ?? 0) < 0);
     }
     this.bar.classList.toggle('empty', !known);
-    const words = PARTS.map(([name, word]) => `${word} ${delay.parts_ms[name]?.toFixed(0) ?? 'unknown'} ms`);
+    const words = PARTS.map(([name, word]) => {
+      const part = delay.parts_ms[name];
+      return part === null ? `${word} unknown` : `${word} ${part.toFixed(0)} ms`;
+    });
     this.bar.setAttribute('aria-label', known ? words.join(', ') : 'Not running');
     const dropped = Object.values(counters.server_dropped).reduce((total, frames) => total + frames, 0);
     this.count('underruns', counters.underruns);

@@ -1,11 +1,12 @@
 /**
- * What was counted during one stay, over audio contexts that were replaced and connections that were lost.
+ * What was counted and said during one stay, over audio contexts that were replaced and connections that were
+ * lost.
  * @module
  */
 
 /**
  * @typedef {import('./worklet.js').Report} Report
- * @typedef {import('./protocol.js').ServerStats} ServerStats
+ * @typedef {import('./protocol.js').ServerMessage} ServerMessage
  */
 
 /** This many underruns within this many seconds at the shortest latency, and the longer one is taken. */
@@ -18,27 +19,39 @@ export class Ledger {
   constructor() {
     /** @type {Report | null} The newest, with what older contexts have counted. */
     this.report = null;
-    /** @type {ServerStats | null} */
-    this.stats = null;
     this.before = { ...NOTHING };
+    /** @type {number | null} Times that the sound card ran dry; null where the browser does not count. */
+    this.deviceUnderruns = null;
     this.deviceBefore = 0;
+    /** @type {{ at: number, count: number }[]} */
+    this.underruns = [];
+    /** Of the transport worker, which lives as long as the stay. */
+    this.counts = { sent: 0, received: 0, skipped: 0, roundTripMs: /** @type {number | null} */ (null), reconnections: 0 };
+    /** @type {import('./protocol.js').ServerHello | null} */
+    this.hello = null;
+    /** @type {import('./protocol.js').ServerStart | null} */
+    this.started = null;
+    /** @type {Partial<import('./protocol.js').Controls>} As the server said last. */
+    this.inForce = {};
+    /** @type {import('./protocol.js').ServerStats | null} */
+    this.stats = null;
     /** @type {Record<string, number>} */
     this.droppedBefore = {};
     this.gapsBefore = 0;
-    /** @type {{ at: number, count: number }[]} */
-    this.underruns = [];
   }
 
   /**
    * @param {Report} report of the context that runs
+   * @param {number | null} deviceUnderruns of that context
    * @returns {Report}
    */
-  reported(report) {
+  reported(report, deviceUnderruns) {
     const sums = { ...NOTHING };
     for (const name of /** @type {(keyof typeof NOTHING)[]} */ (Object.keys(NOTHING))) {
       sums[name] = report[name] + this.before[name];
     }
     this.report = { ...report, ...sums };
+    if (deviceUnderruns !== null) this.deviceUnderruns = deviceUnderruns + this.deviceBefore;
     return this.report;
   }
 
@@ -53,40 +66,52 @@ export class Ledger {
     return count - this.underruns[0].count >= UNDERRUNS_TO_FALL_BACK;
   }
 
-  /**
-   * The context goes and another one comes, which counts from zero.
-   * @param {number | null} deviceUnderruns of the one that goes
-   */
-  contextReplaced(deviceUnderruns) {
+  /** The context goes and another one comes, which counts from zero. */
+  contextReplaced() {
     if (this.report) {
       const { underruns, missing, late, clipped } = this.report;
       this.before = { underruns, missing, late, clipped };
     }
-    this.deviceBefore += deviceUnderruns ?? 0;
+    this.deviceBefore = this.deviceUnderruns ?? 0;
     this.underruns = [];
   }
 
-  /** The server has begun another session, which counts from zero. */
-  serverStarted() {
-    this.droppedBefore = this.dropped();
-    this.gapsBefore = this.gaps();
-    this.stats = null;
+  /**
+   * Note what the server says of itself, of the session and of the controls.
+   * @param {ServerMessage} message
+   */
+  heard(message) {
+    switch (message.type) {
+      case 'hello':
+        this.hello = message;
+        break;
+      case 'start': // another session, which counts from zero
+        this.started = message;
+        this.inForce = { ...message.controls };
+        this.droppedBefore = this.dropped;
+        this.gapsBefore = this.gaps;
+        this.stats = null;
+        break;
+      case 'controls': {
+        const { type: _, voice: __, ...inForce } = message;
+        this.inForce = inForce;
+        break;
+      }
+      case 'stats':
+        this.stats = message;
+        break;
+    }
   }
 
   /** @returns {Record<string, number>} frames that the server dropped, by reason */
-  dropped() {
+  get dropped() {
     const sum = { ...this.droppedBefore };
     for (const [reason, count] of Object.entries(this.stats?.dropped ?? {})) sum[reason] = (sum[reason] ?? 0) + count;
     return sum;
   }
 
   /** Samples that never reached the server. */
-  gaps() {
+  get gaps() {
     return this.gapsBefore + (this.stats?.gaps ?? 0);
-  }
-
-  /** @param {number | null} now what the context that runs has counted; null where the browser does not */
-  deviceUnderruns(now) {
-    return now === null ? null : now + this.deviceBefore;
   }
 }

@@ -70,8 +70,8 @@ const session = new Session(
   },
 );
 Object.assign(session.controls, memory.controls);
-session.source.microphoneId = memory.microphone;
-session.outputId = memory.output;
+session.sound.source.microphoneId = memory.microphone;
+session.sound.outputId = memory.output;
 
 const recorder = new Recorder((on) => session.record(on));
 
@@ -102,23 +102,23 @@ const devices = new DevicesView(
   memory,
   (id) => {
     save();
-    void session.setMicrophone(id).then(() => devices.show(session.source.facts));
+    void session.setMicrophone(id).then(() => devices.show(session.sound.source.facts));
   },
   (id) => {
     save();
-    void session.setOutput(id);
+    void session.sound.setOutput(id);
   },
 );
 
 startButton.addEventListener('click', () => toggle('microphone'));
 phraseButton.addEventListener('click', () => toggle('phrase'));
-retryButton.addEventListener('click', () => session.retry());
+retryButton.addEventListener('click', () => (session.running ? session.retry() : toggle(session.sound.source.kind)));
 
 volume.addEventListener('input', () => setVolume(Number(volume.value) / 100));
 
 /** @param {number} share 0..1 */
 function setVolume(share) {
-  session.setVolume(share);
+  session.sound.setVolume(share);
   memory.volume = share;
   volume.style.setProperty('--filled', `${share * 100}%`);
   save();
@@ -132,7 +132,7 @@ async function toggle(source) {
   }
   setText(notice, '');
   await session.start(source);
-  devices.show(session.source.facts);
+  devices.show(session.sound.source.facts);
   await devices.load();
 }
 
@@ -153,7 +153,7 @@ function showState(state, why, retryMs) {
   const seconds = Math.max(1, Math.round(retryMs / 1000));
   setText(status, state === 'waiting' ? `Trying again in ${seconds} s` : STATES[state]);
   setText(startButton, session.running ? 'Stop' : 'Start');
-  showFailure(why, state === 'waiting');
+  showFailure(why, session.canRetry);
   enable();
   if (state === 'live') pitchView.start();
   if (!session.running) {
@@ -202,9 +202,10 @@ const holdConstant = byId('hold-constant', HTMLInputElement);
 const holdMs = byId('hold-ms', HTMLInputElement);
 
 function hold() {
-  session.hold(holdConstant.checked ? Number(holdMs.value) || 120 : null);
-  memory.holdMs = session.holdMs;
-  if (session.holdMs !== null) holdMs.value = String(session.holdMs);
+  const asked = holdMs.value === '' ? 120 : Number(holdMs.value);
+  session.sound.hold(holdConstant.checked ? asked : null);
+  memory.holdMs = session.sound.held.ms;
+  if (memory.holdMs !== null) holdMs.value = String(memory.holdMs); // what is too much or too little was not taken
   save();
 }
 byId('hold-form', HTMLFormElement).addEventListener('submit', (event) => event.preventDefault());
@@ -218,7 +219,7 @@ if (memory.holdMs !== null) {
   holdMs.value = String(memory.holdMs);
   holdConstant.checked = true;
 }
-session.hold(memory.holdMs);
+session.sound.hold(memory.holdMs);
 
 volume.value = String(Math.round(memory.volume * 100));
 setVolume(memory.volume);
@@ -229,11 +230,11 @@ addEventListener('pagehide', () => session.running && session.stop());
 
 /**
  * What integrators and tests may read.
- * @type {{ snapshot: () => import('./snapshot.js').Snapshot, tap: Session['tap'] }}
+ * @type {{ snapshot: () => import('./snapshot.js').Snapshot, tap: Session['sound']['tap'] }}
  */
 const open = Object.freeze({
   snapshot: () => snapshotOf(session),
-  tap: (/** @type {number} */ seconds) => session.tap(seconds),
+  tap: (/** @type {number} */ seconds) => session.sound.tap(seconds),
 });
 Object.defineProperty(globalThis, 'autovoice', { value: open });
 

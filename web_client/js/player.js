@@ -27,8 +27,8 @@ export class Player {
     this.gain = 0; // of what comes after a gap
     this.tail = 0; // what was sounding when a gap began, dying away
     this.last = 0;
-    this.playing = false; // gaps count once something has been played ...
-    this.resting = false; // ... unless the stream has ended
+    this.playing = false; // gaps count once something of the stream has been played ...
+    this.from = 0; // ... which begins here
     /** Times that playout ran into a gap. */
     this.underruns = 0;
     /** Samples that were not there when their time came. */
@@ -38,12 +38,16 @@ export class Player {
   /** The stream ends: what is still buffered plays out, and the silence after it is not an underrun. */
   rest() {
     this.playing = false;
-    this.resting = true;
+    this.from = Infinity;
   }
 
-  /** Another stream begins. */
-  live() {
-    this.resting = false;
+  /**
+   * Another stream begins; what is left of the one before counts no more.
+   * @param {number} position
+   */
+  live(position) {
+    this.playing = false;
+    this.from = position;
   }
 
   /**
@@ -88,7 +92,7 @@ export class Player {
       }
       if (there) {
         this.gain = Math.min(1, this.gain + this.fadeStep);
-        this.playing = !this.resting;
+        if (at >= this.from) this.playing = true;
       } else {
         if (this.gain > 0) {
           this.tail = this.last;

@@ -42,7 +42,7 @@ export class Recorder {
   }
 
   /**
-   * @param {import('./session.js').FinishedTake} take
+   * @param {import('./link.js').FinishedTake} take
    * @param {string} voice its name
    */
   add(take, voice) {

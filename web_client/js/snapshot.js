@@ -13,11 +13,10 @@ const ms = (samples) => ((samples ?? 0) * 1000) / SAMPLE_RATE;
 
 /** @param {import('./session.js').Session} session */
 export function snapshotOf(session) {
-  const { started, hello, counts, graph, ledger, source } = session;
-  const { report, stats } = ledger;
-  // null where the browser does not say what its microphone path takes
-  const microphoneMs = source.kind === 'phrase' ? 0 : (source.facts?.latencyMs ?? null);
-  const outside = session.outsideMs;
+  const { ledger, sound } = session;
+  const { graph, held, source } = sound;
+  const { started, hello, counts, report, stats } = ledger;
+  const outside = sound.outsideMs;
   return {
     state: session.state,
     failure: session.failure?.code ?? null,
@@ -29,7 +28,7 @@ export function snapshotOf(session) {
     voice: session.voice,
     converter: started?.converter ?? session.options.converter,
     controls: { ...session.controls },
-    controls_in_force: { ...session.inForce },
+    controls_in_force: { ...ledger.inForce },
     audio: {
       sample_rate: graph?.context.sampleRate ?? null,
       latency_hint: graph?.hint ?? session.options.hint,
@@ -38,20 +37,20 @@ export function snapshotOf(session) {
       microphone: source.facts,
     },
     delay: {
-      mode: session.holdMs === null ? 'adaptive' : 'constant',
+      mode: held.ms === null ? 'adaptive' : 'constant',
       loop_samples: report?.delay ?? 0,
       loop_ms: ms(report?.delay),
       mouth_to_ear_ms: ms(report?.delay) + outside,
       needed_ms: ms(report?.needed),
       shortest_constant_ms: ms(report?.needed) + outside,
       parts_ms: {
-        microphone: microphoneMs,
+        microphone: source.latencyMs, // null where the browser does not say
         capture: ms(report?.parts.capture),
         network: ms(report?.parts.network),
         server: ms(report?.parts.server),
         algorithm: ms(report?.parts.algorithm),
         buffer: ms(report?.parts.buffer),
-        output: session.outputLatencyMs,
+        output: held.outputMs,
       },
       server_added_p50_ms: stats?.added_p50_ms ?? null,
       server_added_p99_ms: stats?.added_p99_ms ?? null,
@@ -61,13 +60,13 @@ export function snapshotOf(session) {
       underruns: report?.underruns ?? 0,
       missing_samples: report?.missing ?? 0,
       late_frames: report?.late ?? 0,
-      device_underruns: ledger.deviceUnderruns(graph?.deviceUnderruns ?? null),
+      device_underruns: ledger.deviceUnderruns,
       clipped_samples: report?.clipped ?? 0,
       frames_sent: counts.sent,
       frames_received: counts.received,
       frames_skipped: counts.skipped,
-      server_dropped: ledger.dropped(),
-      server_gap_samples: ledger.gaps(),
+      server_dropped: ledger.dropped,
+      server_gap_samples: ledger.gaps,
       reconnections: counts.reconnections,
     },
     levels: {

@@ -16,10 +16,13 @@ const TAKE_TAIL_MS = 1500; // how long a closed take waits for what is still on 
 
 /**
  * @typedef {import('./protocol.js').ServerMessage} ServerMessage
+ * @typedef {import('./protocol.js').Controls} Controls
  * @typedef {import('./connection.js').ConnectionState} ConnectionState
- * @typedef {{ type: 'open', url: string, start: Record<string, unknown>, port: MessagePort }
+ * @typedef {{ voice: string, user_id: string, converter: string, controls: Controls }} Start
+ * @typedef {Partial<Controls> & { voice?: string }} Change
+ * @typedef {{ type: 'open', url: string, start: Start, port: MessagePort }
  *   | { type: 'attach', port: MessagePort }
- *   | { type: 'controls', controls: Record<string, unknown> }
+ *   | { type: 'controls', controls: Change }
  *   | { type: 'figures', underruns: number, late: number, playout_delay: number }
  *   | { type: 'record', on: boolean }
  *   | { type: 'retry' }
@@ -38,16 +41,22 @@ const scope = /** @type {{ onmessage: ((event: MessageEvent<ToWorker>) => void) 
   /** @type {unknown} */ (self)
 );
 
+/**
+ * @param {Start} start
+ * @returns {Record<string, unknown>} all of it that can change, as a `controls` message has it
+ */
+const flat = ({ voice, controls }) => ({ voice, ...controls });
+
 /** Everything of one stay on the page, from Start to Stop. */
 class Transport {
   /**
    * @param {string} url
-   * @param {Record<string, unknown>} start
+   * @param {Start} start
    * @param {MessagePort} port
    */
   constructor(url, start, port) {
-    this.start = start; // what is wanted now ...
-    this.asked = start; // ... and what the server was asked for last
+    this.wanted = start; // now ...
+    this.asked = start; // ... and what the server was asked for when the session began
     this.base = 0; // worklet count + base = timeline
     this.end = 0; // timeline of the next captured sample
     /** @type {number | null} Timeline of the session's sample 0. */
@@ -68,7 +77,7 @@ class Transport {
     this.port = port;
     this.attach(port);
     this.connection = new Connection(url, {
-      request: () => (this.asked = this.start),
+      request: () => (this.asked = this.wanted),
       onState: (state) => this.stateChanged(state),
       onMessage: (message) => this.incoming(message),
     });
@@ -132,7 +141,7 @@ class Transport {
         this.origin = null;
         this.sequence = 0;
         this.sessions++;
-        if (this.start !== this.asked) this.sendChanges();
+        this.sendChanges();
         this.path = { block: message.block, algorithm: message.delay };
         this.port.postMessage({ type: 'live', ...this.path });
         break;
@@ -143,10 +152,18 @@ class Transport {
     scope.postMessage({ type: 'message', message });
   }
 
-  /** What was set while the server was still making the session. */
+  /** @param {Change} change of how it sounds, now and in the sessions to come */
+  change(change) {
+    const { voice = this.wanted.voice, ...controls } = change;
+    this.wanted = { ...this.wanted, voice, controls: { ...this.wanted.controls, ...controls } };
+    if (this.connection.live) this.connection.send({ type: 'controls', ...change });
+  }
+
+  /** Catch up on what was set while the server was still making the session. */
   sendChanges() {
-    const { voice, controls } = /** @type {{ voice: string, controls: object }} */ (/** @type {unknown} */ (this.start));
-    this.connection.send({ type: 'controls', voice, ...controls });
+    const before = flat(this.asked);
+    const changes = Object.entries(flat(this.wanted)).filter(([name, value]) => value !== before[name]);
+    if (changes.length) this.connection.send({ type: 'controls', ...Object.fromEntries(changes) });
   }
 
   /** @param {ConnectionState} state */
@@ -210,13 +227,7 @@ scope.onmessage = (/** @type {MessageEvent<ToWorker>} */ { data }) => {
       transport?.attach(data.port);
       break;
     case 'controls':
-      if (!transport) break;
-      transport.start = {
-        ...transport.start,
-        ...('voice' in data.controls ? { voice: data.controls.voice } : {}),
-        controls: { .../** @type {object} */ (transport.start.controls), ...withoutVoice(data.controls) },
-      };
-      if (transport.connection.live) transport.connection.send({ type: 'controls', ...data.controls });
+      transport?.change(data.controls);
       break;
     case 'figures':
       if (transport) {
@@ -236,9 +247,3 @@ scope.onmessage = (/** @type {MessageEvent<ToWorker>} */ { data }) => {
       break;
   }
 };
-
-/** @param {Record<string, unknown>} controls */
-function withoutVoice(controls) {
-  const { voice: _, ...rest } = controls;
-  return rest;
-}

@@ -16,7 +16,7 @@ const WORDS = {
   ],
   unreachable: [
     'The server does not answer',
-    'A part of this page did not load. Is the server running, and the network there? Then press Start again.',
+    'A part of this page did not load. Is the server running, and the network there?',
   ],
   asleep: [
     'The browser does not start the sound',
@@ -40,6 +40,10 @@ const WORDS = {
     'The microphone is busy',
     'Another program holds it, or the system blocks it. Close that program and press Start again.',
   ],
+  AbortError: [
+    'The microphone would not start',
+    'The system gave no reason. Pick another microphone below or plug it in again, then press Start.',
+  ],
   unplugged: ['The microphone went away', 'It was unplugged or switched off. Plug it in or pick another, then press Start.'],
   sample_rate: [
     'The sound card would not run at 48 kHz',
@@ -56,11 +60,17 @@ const WORDS = {
   internal_error: ['Something broke on the server', 'Trying again by itself. If it stays, its log says what happened.'],
 };
 
-/** What browsers call it, where this page has a better name. @type {Record<string, string>} */
-const NAMES = { AbortError: 'unreachable', NotSupportedError: 'sample_rate' };
-
-/** The audio context was asked to run and did not within some seconds. */
-export class SoundAsleep extends Error {}
+/** Something that this page has words for. */
+export class Trouble extends Error {
+  /**
+   * @param {string} code
+   * @param {string} [message] what else is known
+   */
+  constructor(code, message = '') {
+    super(message);
+    this.code = code;
+  }
+}
 
 /**
  * @param {string} code a protocol error code, a DOMException name, or one of this page's own
@@ -79,7 +89,10 @@ export function failure(code, message = '', suggestions = []) {
  * @returns {Failure}
  */
 export function failureOf(error) {
-  if (error instanceof SoundAsleep) return failure('asleep');
-  if (error instanceof DOMException) return failure(NAMES[error.name] ?? error.name, error.message);
+  if (error instanceof Trouble) return failure(error.code, error.message);
+  if (error instanceof DOMException) {
+    // An audio context refuses its rate like this, or to hear a microphone of another one.
+    return failure(error.name === 'NotSupportedError' ? 'sample_rate' : error.name, error.message);
+  }
   return failure('unknown', error instanceof Error ? error.message : String(error));
 }

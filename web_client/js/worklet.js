@@ -114,7 +114,7 @@ class VoiceProcessor extends AudioWorkletProcessor {
         this.delay.begin(this.path.block, this.path.algorithm);
         this.frames = 0;
         this.live = true;
-        this.player.live();
+        this.player.live(this.captured);
         break;
       case 'rest':
         this.live = false;
