@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from pipeline.converters.base import ControlRows, Controls
 from pipeline.converters.classic import Classic
-from pipeline.converters.classic.grains import NOTHING
 from pipeline.converters.classic.prior import CLASSES, PRIOR, posterior
-from pipeline.converters.classic.rows import HOP, UNVOICED, VOICED
+from pipeline.converters.classic.rows import UNVOICED, VOICED
 from pipeline.timbre import BAND_CENTRES_HZ, BANDS, SAMPLE_RATE
+from pipeline.vocoder.grains import NOTHING
+from pipeline.vocoder.stream import HOP
 from pipeline.voice import Timbre
 
 Float = NDArray[np.float32]
@@ -43,16 +44,16 @@ def listen(audio: Float) -> Grains:
     seen = 0
     for start in range(0, samples.shape[1], HOP):
         converter.step(state, samples[:, start : start + HOP], rows, controls, active)
-        if state.streams.measured[0] != seen:
-            seen = int(state.streams.measured[0])
-            power.append(state.streams.latest[0].copy())
-            kind.append(int(state.streams.latest_kind[0]))
-            f0.append(float(state.streams.f0_in[0]))
+        if state.learnt.measured[0] != seen:
+            seen = int(state.learnt.measured[0])
+            power.append(state.learnt.latest[0].copy())
+            kind.append(int(state.learnt.latest_kind[0]))
+            f0.append(float(state.stream.f0_in[0]))
     return Grains(
         np.array(power, np.float32).reshape(-1, BANDS),
         np.array(kind, np.int64),
         np.array(f0, np.float32),
-        state.streams.breath[0].copy(),
+        state.learnt.breath[0].copy(),
     )
 
 

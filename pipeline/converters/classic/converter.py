@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.converters.base import ControlRows
-from pipeline.converters.classic.design import Targets
-from pipeline.converters.classic.grains import Work, make_work
+from pipeline.converters.classic.design import Scratch, Targets, make_scratch
 from pipeline.converters.classic.hop import process_hop
 from pipeline.converters.classic.prior import CLASSES, PRIOR, Prior
-from pipeline.converters.classic.rows import DELAY, HOP, Rows, open_rows, reset_row
+from pipeline.converters.classic.rows import Rows, open_rows, reset_row
 from pipeline.pitch import live
 from pipeline.timbre import BAND_CENTRES_HZ, BANDS, SAMPLE_RATE
+from pipeline.vocoder.grains import Work, make_work
+from pipeline.vocoder.stream import DELAY, HOP, Stream, open_stream, reset_stream
 from pipeline.voice import Voice
 
 Float = NDArray[np.float32]
@@ -31,6 +32,7 @@ Bool = NDArray[np.bool_]
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _step(
+    v: Stream,
     s: Rows,
     pitch: live.LiveState,
     t: Targets,
@@ -45,6 +47,7 @@ def _step(
     x: Float,
     y: Float,
     w: Work,
+    c: Scratch,
     tables: live.Tables,
 ) -> None:
     """Convert; `melody` is (rows, hops) of known pitch, or (rows, 0) where it is to be tracked."""
@@ -60,16 +63,18 @@ def _step(
                 f0, _ = live.track_hop(pitch, r, block, tables)
             rendered = y[r, h : h + HOP]
             process_hop(
-                s, r, t, prior, semitones[r], auto[r], formant[r], wet[r], gate_db[r], f0, block, rendered, w
+                v, s, r, t, prior, semitones[r], auto[r], formant[r], wet[r], gate_db[r], f0,
+                block, rendered, w, c,
             )  # fmt: skip
 
 
 @dataclass
 class ClassicState:
-    """Stream state of `classic`, a row per stream; see `Rows` and `live.LiveState` for what is in it."""
+    """Stream state of `classic`, a row per stream; its parts say what is in it."""
 
     rows: int
-    streams: Rows
+    stream: Stream
+    learnt: Rows
     pitch: live.LiveState
     output: Tensor
     unknown: Float  # (rows, 0): no pitch is known
@@ -78,7 +83,8 @@ class ClassicState:
 
     def reset(self, row: int) -> None:
         """Forget everything a row has heard."""
-        reset_row(self.streams, row)
+        reset_stream(self.stream, row)
+        reset_row(self.learnt, row)
         live.reset_row(self.pitch, row)
 
 
@@ -130,19 +136,21 @@ class Classic:
             raise ValueError(f"the block of `classic` must be a multiple of {HOP} samples, not {block}")
         self.block = block
         self._work = make_work()
+        self._scratch = make_scratch()
         self._tables = live.make_tables()
 
     def open(self, rows: int) -> ClassicState:
         """Allocate the state of `rows` streams."""
-        streams = open_rows(rows)
+        stream = open_stream(rows)
         return ClassicState(
             rows,
-            streams,
+            stream,
+            open_rows(rows),
             live.open_state(rows),
             torch.zeros(rows, self.block),
             np.zeros((rows, 0), np.float32),
-            torch.from_numpy(streams.f0_in),
-            torch.from_numpy(streams.f0_out),
+            torch.from_numpy(stream.f0_in),
+            torch.from_numpy(stream.f0_out),
         )
 
     def voice_rows(self, rows: int) -> ClassicVoices:
@@ -167,7 +175,8 @@ class Classic:
         if samples != state.output.shape[1]:
             state.output = torch.zeros(rows, samples)
         _step(
-            state.streams,
+            state.stream,
+            state.learnt,
             state.pitch,
             voices.targets,
             PRIOR,
@@ -181,6 +190,7 @@ class Classic:
             audio.numpy(),
             state.output.numpy(),
             self._work,
+            self._scratch,
             self._tables,
         )
         return state.output

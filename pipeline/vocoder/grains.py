@@ -10,9 +10,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from kernels import fft
-from pipeline.converters.classic.prior import CLASSES
-from pipeline.converters.classic.rows import BINS, DELAY, FFT_SIZE, HALF, HOP, RING, SPREAD, Rows
 from pipeline.timbre import BAND_CENTRES_HZ, BANDS, SAMPLE_RATE
+from pipeline.vocoder.stream import BINS, DELAY, FFT_SIZE, HALF, RING, SPREAD, Stream
 
 Float = NDArray[np.float32]
 
@@ -38,7 +37,6 @@ class Work(NamedTuple):
     change: Float  # (BANDS,) log power of the difference
     difference: Float  # (BANDS,) wanted change of log power
     source: Float  # (BANDS,)
-    posterior: Float  # (CLASSES,)
     weight: Float  # (BANDS,)
     sinc: Float  # (PHASES + 1, TAPS) interpolation filters by fraction of a sample
     hann: Float  # (WINDOW_STEPS + 2,) from the middle of a Hann window to its edge
@@ -68,7 +66,6 @@ def make_work() -> Work:
         change=np.zeros(BANDS, real),
         difference=np.zeros(BANDS, real),
         source=np.zeros(BANDS, real),
-        posterior=np.zeros(CLASSES, real),
         weight=np.zeros(BANDS, real),
         sinc=kernel.astype(real),
         hann=(0.5 + 0.5 * np.cos(np.pi * edge)).astype(real),
@@ -84,14 +81,14 @@ def transform_size(left: float, right: float, size: float) -> int:
 
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def extract(
-    s: Rows, r: int, mark: float, left: float, right: float, centre: float, size: float, n: int, w: Work
+    v: Stream, r: int, mark: float, left: float, right: float, centre: float, size: float, n: int, w: Work
 ) -> None:
     """Window the input around `mark` into w.buffer[:n], its middle at index 0 (circular).
 
     The window falls from 1 at the mark to 0 at `left` samples before and `right` samples after it. `centre`
     is where the mark will be laid down: its fraction of a sample is kept. `size` > 1 moves all frequencies up.
     """
-    buffer, segment, sinc, hann, ring = w.buffer, w.segment, w.sinc, w.hann, s.ring[r]
+    buffer, segment, sinc, hann, ring = w.buffer, w.segment, w.sinc, w.hann, v.ring[r]
     for i in range(n):
         buffer[i] = 0.0
     # a straight copy first: the filters then run over neighbouring samples
@@ -155,16 +152,14 @@ def band_powers(re: Float, im: Float, n: int, size: float, length: float, bands:
 
 
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
-def filter_and_add(s: Rows, r: int, n: int, centre: float, gain: Float, scale: float, w: Work) -> None:
-    """Multiply the spectrum in w.re, w.im by `gain` (BINS,) and add the grain to the output at `centre`."""
-    stride = FFT_SIZE // n
-    for k in range(n // 2 + 1):
-        g = gain[k * stride] * scale
-        w.re[k] *= g
-        w.im[k] *= g
+def add(v: Stream, r: int, n: int, centre: float, scale: float, taken: int, w: Work) -> None:
+    """Add the grain whose spectrum is in w.re, w.im to the output at `centre`.
+
+    `taken` is how many of the newest samples nothing has been given out for yet.
+    """
     fft.irfft(w.re, w.im, n, w.buffer, w.plan)
     base = int(math.floor(centre))
     reach = min(n // 2, HALF - 1)
-    played = s.position[r] - HOP - DELAY  # what lies before has been given out
+    played = v.position[r] - taken - DELAY  # what lies before has been given out
     for o in range(max(-reach, played - base), reach):
-        s.out[r, (base + o) & (RING - 1)] += w.buffer[o if o >= 0 else n + o]
+        v.out[r, (base + o) & (RING - 1)] += np.float32(scale) * w.buffer[o if o >= 0 else n + o]

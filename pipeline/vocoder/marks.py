@@ -8,9 +8,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pipeline.converters.classic.rows import HOP, PITCH_RING, RING, SIDE, UNVOICED_STEP, Rows
 from pipeline.pitch.live import LOOKAHEAD
 from pipeline.timbre import SAMPLE_RATE
+from pipeline.vocoder.stream import HOP, PITCH_RING, RING, SIDE, UNVOICED_STEP, Stream
 
 Float = NDArray[np.float32]
 
@@ -18,10 +18,10 @@ SEARCH = 0.2  # marks may lie this fraction of a period from where the pitch tra
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def f0_at(s: Rows, r: int, time: float) -> float:
+def f0_at(v: Stream, r: int, time: float) -> float:
     """Tracked pitch in Hz at a position in samples; the newest known one where it is not known yet."""
-    hop = min(int((time + LOOKAHEAD) / HOP + 0.5) - 1, s.hops[r] - 1)
-    return s.f0[r, hop & (PITCH_RING - 1)] if hop >= 0 else 0.0
+    hop = min(int((time + LOOKAHEAD) / HOP + 0.5) - 1, v.hops[r] - 1)
+    return v.f0[r, hop & (PITCH_RING - 1)] if hop >= 0 else 0.0
 
 
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
@@ -38,15 +38,15 @@ def _similarity(ring: Float, a: int, b: int, length: int, stride: int) -> np.flo
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _next_period(s: Rows, r: int, mark: float, period: float) -> float:
+def _next_period(v: Stream, r: int, mark: float, period: float) -> float:
     """The place one period after `mark` where the waveform looks most like that at the mark."""
-    ring = s.ring[r]
+    ring = v.ring[r]
     origin = int(math.floor(mark + 0.5))
     length = int(period)
     reach = max(2, int(SEARCH * period))
     start = origin - (3 * length) // 4
     # the segment compared must not run past the newest sample
-    length = min(length, s.position[r] - (start + int(period) + reach))
+    length = min(length, v.position[r] - (start + int(period) + reach))
     if length < 16:
         return mark + period
     stride = max(1, int(period / 96))
@@ -73,34 +73,33 @@ def _next_period(s: Rows, r: int, mark: float, period: float) -> float:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _onset(s: Rows, r: int, mark: float, period: float) -> float:
+def _onset(v: Stream, r: int, mark: float, period: float) -> float:
     """The strongest instant of the first period after `mark`: where its grains lose least to their window."""
     start = int(mark) + 24
-    end = min(int(mark) + int(period), s.position[r] - 8)
+    end = min(int(mark) + int(period), v.position[r] - 8)
     best, place = -1.0, float(start)
     for n in range(start, end):
         energy = 0.0
         for i in range(-6, 7, 2):
-            energy += s.ring[r, (n + i) & (RING - 1)] ** 2
+            energy += v.ring[r, (n + i) & (RING - 1)] ** 2
         if energy > best:
             best, place = energy, float(n)
     return place
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def advance(s: Rows, r: int) -> None:
+def advance(v: Stream, r: int) -> None:
     """Make the next mark the current one, and find the one after it."""
-    s.mark[r, 0], s.mark[r, 1] = s.mark[r, 1], s.mark[r, 2]
-    s.voiced[r, 0] = s.voiced[r, 1]
-    s.fresh[r] = True
-    mark = s.mark[r, 1]
-    f0 = f0_at(s, r, mark)
-    if s.voiced[r, 0] and f0 > 0.0:
-        following = _next_period(s, r, mark, SAMPLE_RATE / f0)
+    v.mark[r, 0], v.mark[r, 1] = v.mark[r, 1], v.mark[r, 2]
+    v.voiced[r, 0] = v.voiced[r, 1]
+    mark = v.mark[r, 1]
+    f0 = f0_at(v, r, mark)
+    if v.voiced[r, 0] and f0 > 0.0:
+        following = _next_period(v, r, mark, SAMPLE_RATE / f0)
         # a period longer than a grain's side gets further marks inside it
-        s.mark[r, 2] = mark + (following - mark) / math.ceil((following - mark) / SIDE)
+        v.mark[r, 2] = mark + (following - mark) / math.ceil((following - mark) / SIDE)
     else:
         even = math.floor(mark) + UNVOICED_STEP
-        f0 = f0_at(s, r, even)
-        s.mark[r, 2] = _onset(s, r, mark, min(SAMPLE_RATE / f0, float(SIDE))) if f0 > 0.0 else even
-    s.voiced[r, 1] = f0_at(s, r, s.mark[r, 2]) > 0.0
+        f0 = f0_at(v, r, even)
+        v.mark[r, 2] = _onset(v, r, mark, min(SAMPLE_RATE / f0, float(SIDE))) if f0 > 0.0 else even
+    v.voiced[r, 1] = f0_at(v, r, v.mark[r, 2]) > 0.0

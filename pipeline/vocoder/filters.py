@@ -1,0 +1,81 @@
+"""From a wanted change of level by band to a filter of grains."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from kernels import fft
+from pipeline.timbre import BAND_CENTRES_HZ, BANDS, erb_rate
+from pipeline.vocoder.grains import Work
+from pipeline.vocoder.stream import BINS, FFT_SIZE, SPREAD
+
+Float = NDArray[np.float32]
+
+LIMIT = 18.0 / 10 * math.log(10)  # no band moves by more than 18 dB
+
+RATE_LOW = erb_rate(float(BAND_CENTRES_HZ[0]))
+RATE_STEP = (erb_rate(float(BAND_CENTRES_HZ[-1])) - RATE_LOW) / (BANDS - 1)
+
+
+def _loudness_weights() -> Float:
+    """Width of each band times the A-weighting (IEC 61672) at its centre, for comparing levels."""
+    f = BAND_CENTRES_HZ.astype(float)
+    a = (
+        12194**2
+        * f**4
+        / ((f**2 + 20.6**2) * np.sqrt((f**2 + 107.7**2) * (f**2 + 737.9**2)) * (f**2 + 12194**2))
+    )
+    return np.asarray(np.gradient(f) * a**2, np.float32)
+
+
+LOUDNESS = _loudness_weights()
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def at(values: Float, position: float) -> float:
+    """Band values (BANDS,) at a fractional band."""
+    position = min(max(position, 0.0), BANDS - 1.001)
+    b = int(position)
+    value: float = values[b] + (position - b) * (values[b + 1] - values[b])
+    return value
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def band_of(hz: float) -> float:
+    """Fractional band of a frequency."""
+    return (21.4 * math.log10(1.0 + 0.00437 * hz) - RATE_LOW) / RATE_STEP
+
+
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+def shape_filter(source: Float, strength: float, gain: Float, w: Work) -> None:
+    """Turn w.difference (log power by band) into `gain` (BINS,), keeping the loudness of `source` (BANDS,).
+
+    The impulse response is cut to SPREAD samples to either side, so that grains stay short.
+    """
+    mean = 0.0
+    for b in range(BANDS):
+        mean += w.difference[b] / BANDS
+    before, after = 1e-12, 1e-12
+    for b in range(BANDS):
+        w.difference[b] = min(max(strength * (w.difference[b] - mean), -LIMIT), LIMIT)
+        before += LOUDNESS[b] * math.exp(source[b])
+        after += LOUDNESS[b] * math.exp(source[b] + w.difference[b])
+    level = math.log(before / after)
+    for b in range(BANDS):
+        w.difference[b] = math.exp(0.5 * (w.difference[b] + level))
+    for k in range(BINS):
+        w.re_filter[k] = at(w.difference, w.band_of_bin[k])
+        w.im_filter[k] = 0.0
+    fft.irfft(w.re_filter, w.im_filter, FFT_SIZE, w.buffer, w.plan)
+    for i in range(1, FFT_SIZE // 2 + 1):
+        fade = 0.5 + 0.5 * math.cos(math.pi * i / (SPREAD + 1)) if i <= SPREAD else 0.0
+        w.buffer[i] *= fade
+        if i < FFT_SIZE // 2:
+            w.buffer[FFT_SIZE - i] *= fade
+    fft.rfft(w.buffer, FFT_SIZE, w.re_filter, w.im_filter, w.plan)
+    for k in range(BINS):
+        gain[k] = max(w.re_filter[k], 0.0)
