@@ -104,7 +104,7 @@ def convert_voice(
     """Convert a recording, through the very code that live sessions use."""
     from auto_voice.settings import SettingsError
     from pipeline import io
-    from pipeline.converters import available
+    from pipeline.converters import DEFAULT, available
     from pipeline.converters.base import Controls
     from pipeline.converters.stream import convert_recording
 
@@ -116,7 +116,7 @@ def convert_voice(
         raise SettingsError(str(problem)) from problem
     io.check_writable(target)
     sound = io.decode(source, sample_rate=48_000, max_seconds=3600)
-    converter = available()["classic"](480)
+    converter = available()[DEFAULT](480)
     with Progress(console=Console(stderr=True), transient=True) as bars:
         bar = bars.add_task("converting", total=1.0)
         result = convert_recording(

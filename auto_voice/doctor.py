@@ -61,7 +61,7 @@ def _devices(settings: Settings) -> Verdict:
 
     cores = f"{os.cpu_count()} CPU cores"
     if not torch.cuda.is_available():
-        return Verdict("devices", True, f"{cores}, no CUDA device (`classic` runs on the CPU)")
+        return Verdict("devices", True, f"{cores}, no CUDA device (everything runs on the CPU)")
     return Verdict("devices", True, f"{cores}, {torch.cuda.get_device_name(0)}")
 
 
@@ -130,14 +130,14 @@ def _voices(settings: Settings) -> Verdict:
 
 def _self_test(settings: Settings) -> Verdict:
     """Two seconds of a synthetic voice through the real converter, block by block, an octave up."""
-    from pipeline.converters import available
+    from pipeline.converters import DEFAULT, available
     from pipeline.converters.base import Controls
     from pipeline.converters.stream import convert_recording
     from pipeline.pitch.live import track
     from pipeline.synthetic import sing, vibrato
 
     block = 48 * settings.live.block_ms
-    converter = available()["classic"](block)
+    converter = available()[DEFAULT](block)
     voice = sing(vibrato(196.0, SELF_TEST_S, 48_000), 48_000, np.random.default_rng(1))
     controls = Controls(pitch_semitones=12.0, auto_pitch=False)
     convert_recording(converter, voice, None, controls)  # compiles, where that has not been done

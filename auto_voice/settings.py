@@ -88,7 +88,7 @@ class LiveSettings(_Section):
     """Live sessions."""
 
     capacity: int = Field(gt=0, le=1024)
-    block_ms: Literal[5, 10, 15, 20, 40]
+    block_ms: Literal[10, 20, 40]
     max_step_fraction: float = Field(gt=0, le=1)
 
 

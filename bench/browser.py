@@ -2,7 +2,7 @@
 
 A Chromium sings coded bursts (unique noise bursts at random distances) into the page; what is captured and
 what is played are recorded at the same instants, and each burst is looked for in what was played.
-`classic` and pass-through run one after the other in the same browser and server.
+The default converter and pass-through run one after the other in the same browser and server.
 
     python -m bench.browser --json browser.json
 """
@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.report import Report, parser
+from pipeline.converters import DEFAULT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -297,7 +298,7 @@ def _measure(page: Page, url: str, converter: str, seconds: float) -> Tap:
 
 
 def main() -> int:
-    """Measure pass-through and `classic`, and print the report."""
+    """Measure pass-through and the default converter, and print the report."""
     arguments = parser(__doc__)
     arguments.add_argument("--seconds", type=float, default=30, help="of each of the two runs")
     options = arguments.parse_args()
@@ -322,15 +323,15 @@ def main() -> int:
         ]
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)
         page = browser.new_page()
-        taps = {name: _measure(page, service.url, name, options.seconds) for name in ("passthrough", "classic")}
+        taps = {name: _measure(page, service.url, name, options.seconds) for name in ("passthrough", DEFAULT)}
         browser.close()
     needed: dict[str, float] = {}
     for name, measured in taps.items():
-        prefix = "" if name == "classic" else "passthrough_"
+        prefix = "" if name == DEFAULT else "passthrough_"
         delays, lost = loop_delays(measured.captured, measured.played)
         parts = measured.after["delay"]["parts_ms"]
         goal = ""
-        if name == "classic" and "passthrough" in needed:
+        if name == DEFAULT and "passthrough" in needed:
             extra = parts["algorithm"] - taps["passthrough"].after["delay"]["parts_ms"]["algorithm"]
             goal = f"<= {needed['passthrough'] + extra + 8:.1f} (pass-through + algorithm + 8 ms)"
         needed[name] = float(np.percentile(delays, 95)) if delays.size else float("nan")

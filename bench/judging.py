@@ -59,6 +59,7 @@ class Judge:
             "similarity": float(self._encoder.embed(heard) @ voice),
             "similarity_of_source": float(self._once("own", source, self._encoder.embed) @ voice),
             "wer": float(jiwer.wer(words, said)) if words else float("nan"),
+            "cer": float(jiwer.cer(words, said)) if words else float("nan"),
             "pitch_median_abs_cents": float(np.median(cents)) if both.any() else float("nan"),
             "gross_pitch_errors": float(np.mean(cents > 50)) if both.any() else float("nan"),
             "voicing_agreement": float(np.mean((hz_in > 0) == (hz_out > 0))),

@@ -10,6 +10,7 @@ import asyncio
 
 from bench.report import Report, parser
 from bench.server import RATE, perform, running
+from pipeline.converters import DEFAULT
 
 WARM_UP_BLOCKS = 100
 
@@ -18,7 +19,7 @@ def main() -> None:
     """Measure and report."""
     arguments = parser(__doc__)
     arguments.add_argument("--seconds", type=float, default=60)
-    arguments.add_argument("--converter", default="classic")
+    arguments.add_argument("--converter", default=DEFAULT)
     args = arguments.parse_args()
     with running() as (address, _):
         take = asyncio.run(perform(address, args.seconds, converter=args.converter))

@@ -19,6 +19,7 @@ import aiohttp
 import msgpack
 import numpy as np
 
+from pipeline.converters import DEFAULT
 from pipeline.synthetic import rest, sing, vibrato
 
 START_TIMEOUT_S = 120
@@ -79,7 +80,7 @@ async def perform(
     seconds: float,
     *,
     frame: int = 480,
-    converter: str = "classic",
+    converter: str = DEFAULT,
     seed: int = 1,
     each: Callable[[float, Take], None] | None = None,
 ) -> Take:

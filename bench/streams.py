@@ -14,7 +14,7 @@ import numpy as np
 from auto_voice.storage.profiles import BUILTIN
 from bench.report import Report, parser
 from bench.server import RATE, song
-from pipeline.converters import available
+from pipeline.converters import DEFAULT, available
 from pipeline.converters.base import Controls
 from pipeline.voice import Voice
 from pipeline.voice_file import load_voice
@@ -70,7 +70,7 @@ def main() -> None:
     """Raise the number of sessions until they no longer fit."""
     arguments = parser(__doc__)
     arguments.add_argument("--seconds", type=float, default=6, help="for each number of sessions")
-    arguments.add_argument("--converter", default="classic")
+    arguments.add_argument("--converter", default=DEFAULT)
     args = arguments.parse_args()
     carried, p99, medians = 0, None, []
     for count in COUNTS:

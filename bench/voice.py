@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -25,7 +26,7 @@ from auto_voice.settings import load_settings
 from bench.judging import Judge
 from bench.report import Report, parser
 from pipeline import io, weights
-from pipeline.converters import available
+from pipeline.converters import DEFAULT, available
 from pipeline.converters.base import Controls
 from pipeline.converters.stream import convert_recording
 from pipeline.pitch import offline
@@ -58,7 +59,7 @@ SUNG = (
     "singing/sms_tools/carnatic.flac",
 )
 SUNG_TARGETS = ("533", "3005")
-SYSTEMS = ("passthrough", "transposition", "classic")
+SYSTEMS = ("passthrough", "transposition", "classic", "native")
 Float = NDArray[np.float32]
 
 
@@ -130,8 +131,8 @@ class Setting:
     def convert(self, pair: Pair, system: str) -> Float:
         """Run one system on a pair, as a session with these controls would."""
         controls = Controls(pitch_semitones=float(np.clip(pair.semitones, -24, 24)), auto_pitch=False)
-        voice = self.voices[pair.target] if system == "classic" else None
-        name = "passthrough" if system == "passthrough" else "classic"
+        voice = self.voices[pair.target] if system in ("classic", "native") else None
+        name = "classic" if system == "transposition" else system
         return convert_recording(available()[name](480), pair.source, voice, controls)
 
     def _median(self, audio: Float) -> float:
@@ -148,13 +149,18 @@ def main() -> None:
     models = load_settings().storage.models_dir
     setting = Setting(recordings(), models)
     judge = Judge(models)
+    spent: dict[str, float] = {}
+    heard: dict[str, float] = {}
     rows: dict[tuple[str, bool], list[dict[str, float]]] = {}
     if args.keep:
         (args.keep).mkdir(parents=True, exist_ok=True)
         lines = ["source\tconverted\ttarget\tsemitones\tdelay_ms"]
     for pair in setting.pairs():
         for system in args.systems:
+            began = time.process_time()
             converted = setting.convert(pair, system)
+            spent[system] = spent.get(system, 0.0) + time.process_time() - began
+            heard[system] = heard.get(system, 0.0) + len(converted) / RATE
             semitones = 0 if system == "passthrough" else pair.semitones
             row = judge.measure(pair.source, converted, setting.unseen[pair.target], semitones)
             rows.setdefault((system, pair.sung), []).append(row)
@@ -162,26 +168,35 @@ def main() -> None:
                 f"  {pair.name:24s} {system:14s} " + " ".join(f"{k} {v:.3f}" for k, v in row.items()),
                 flush=True,
             )
-            if args.keep and system == "classic":
+            if args.keep and system == DEFAULT:
                 lines.append(_keep(args.keep, pair, converted, setting.unseen[pair.target]))
     if args.keep:
         (args.keep / "pairs.tsv").write_text("\n".join(lines) + "\n")
     report = Report("voice")
     goals = {
-        "similarity": ">= 0.68",
+        "similarity": ">= 0.76",
         "wer": "<= 0.16",
-        "pitch_median_abs_cents": "<= 20",
-        "dnsmos_ovrl_drop": "<= 0.4",
+        "pitch_median_abs_cents": "<= 15",
+        "gross_pitch_errors": "<= 0.03",
+        "dnsmos_ovrl_drop": "<= 0.30",
+        "sung_similarity": ">= 0.68",
+        "sung_wer": "<= 0.20",
     }
     for (system, sung), measured in rows.items():
-        prefix = ("" if system == "classic" else f"{system}_") + ("sung_" if sung else "")
+        prefix = ("" if system == DEFAULT else f"{system}_") + ("sung_" if sung else "")
         for key in measured[0]:
             if sung and key == "dnsmos_ovrl_drop":
                 continue  # a speech score
-            median = key in ("similarity", "similarity_of_source", "wer")
-            goal = goals.get(key, "") if system == "classic" and not sung else ""
+            median = key in ("similarity", "similarity_of_source", "wer", "cer")
+            goal = goals.get(("sung_" if sung else "") + key, "") if system == DEFAULT else ""
             value = float(np.nanmedian([row[key] for row in measured]))
             report.add(f"{prefix}{key}{'_median' if median else ''}", value, "", goal, len(measured))
+    for system, seconds in spent.items():
+        prefix = "" if system == DEFAULT else f"{system}_"
+        limits = ("<= 30", "<= 0.25") if system == DEFAULT else ("", "")
+        delay = available()["classic" if system == "transposition" else system](480).delay
+        report.add(f"{prefix}algorithmic_delay_ms", 1000 * delay / RATE, "ms", limits[0])
+        report.add(f"{prefix}cpu_per_stream", seconds / heard[system], "cores", limits[1])
     report.finish(args.json)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from pipeline.converters.native.enrol import hear, make_bank
 from pipeline.enrolment import measure_timbre
 from pipeline.errors import AudioTooShort, InvalidDuration, PoorQuality
 from pipeline.pitch import offline
@@ -94,7 +95,8 @@ def make_voice(
     _refuse_poor(snr_db, clipping, voiced_s)
     timbre = measure_timbre(sound)
     quantiles = np.quantile(f0, F0_QUANTILES).astype(np.float32)
-    voice = Voice(voice_id, name, quantiles, timbre, encoder.embed(low))
+    frames = hear(sound)
+    voice = Voice(voice_id, name, quantiles, timbre, encoder.embed(low), make_bank(frames), frames)
     alike = _halves_alike(low, encoder)
     warnings = _warnings(snr_db, clipping, timbre.bandwidth_hz, alike)
     lowest, highest = float(quantiles[0]), float(quantiles[-1])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+BANK_FRAMES = 512
 F0_QUANTILES = (0.05, 0.25, 0.50, 0.75, 0.95)
 EMBEDDING_SIZE = 256
 
@@ -29,6 +30,32 @@ class Timbre:
 
 
 @dataclass(frozen=True)
+class VoiceFrames:
+    """Every frame (10 ms) that was heard of a voice: all that is kept, enough for another network."""
+
+    shape: NDArray[np.float32]  # (frames, bands) log power less its mean over the bands that are heard
+    level: NDArray[np.float32]  # (frames,) log power against the loudest of late, over 10
+    f0_hz: NDArray[np.float32]  # (frames,) pitch, 0 unvoiced
+
+
+@dataclass(frozen=True)
+class TimbreBank:
+    """Frames of a voice for `native` to read, as `pipeline.converters.native.enrol.make_bank` chooses them.
+
+    Shapes are log power by band less its mean over the bands that the content encoder hears.
+    """
+
+    shapes: NDArray[np.float32]  # (BANK_FRAMES, bands)
+    content: NDArray[np.float32]  # (BANK_FRAMES, content) what is said in each
+    f0_hz: NDArray[np.float32]  # (BANK_FRAMES,) pitch, 0 unvoiced
+    weight: NDArray[np.float32]  # (BANK_FRAMES,) 0 to 1, 0 where there is no frame
+    summary: NDArray[np.float32]  # (voice,) the voice in one vector
+    scale: NDArray[np.float32]  # (2, bands) what predictions are multiplied by, unvoiced and voiced
+    offset: NDArray[np.float32]  # (2, bands) and what is added to them then
+    network: str  # fingerprint of the network that made it
+
+
+@dataclass(frozen=True)
 class Voice:
     """One target voice, ready for any converter."""
 
@@ -37,6 +64,8 @@ class Voice:
     f0_hz: NDArray[np.float32]  # (5,) pitch in Hz at F0_QUANTILES of voiced time
     timbre: Timbre
     embedding: NDArray[np.float32]  # (256,) unit-length speaker embedding
+    bank: TimbreBank | None = None  # what `native` reads
+    frames: VoiceFrames | None = None  # what the bank was made from
 
     @property
     def median_f0_hz(self) -> float:

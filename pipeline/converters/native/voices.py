@@ -1,0 +1,109 @@
+"""The targets of all rows, as `native` reads them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numba import njit
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.content import Size
+from pipeline.converters.native.network import NOWHERE, Reader, pitch_features
+from pipeline.timbre import BAND_CENTRES_HZ, BANDS
+from pipeline.voice import BANK_FRAMES, Voice
+
+Float = NDArray[np.float32]
+
+
+class NativeVoices:
+    """Banks of frames, a row per stream; until set, a row keeps the singer's own voice."""
+
+    def __init__(self, rows: int, size: Size, reader: Reader) -> None:
+        real = np.float32
+        self._reader = reader
+        self.known = np.zeros(rows, np.bool_)
+        self.log_f0 = np.zeros(rows)
+        self.top = np.zeros(rows, np.int64)
+        self.keys = np.zeros((rows, size.heads, size.content, BANK_FRAMES), real)
+        self.values = np.zeros((rows, size.width, BANK_FRAMES), real)
+        self.shapes = np.zeros((rows, BANDS, BANK_FRAMES), real)
+        self.bias = np.zeros((rows, BANK_FRAMES), real)
+        self.summary = torch.zeros(rows, size.voice)
+        self.scale = torch.ones(rows, 2, BANDS)
+        self.offset = torch.zeros(rows, 2, BANDS)
+
+    def set(self, row: int, voice: Voice) -> None:
+        """Give a row its target; filters move there over the next frame."""
+        bank = voice.bank
+        if bank is None:
+            raise ValueError(f"the voice {voice.name!r} has no frames for `native` to read")
+        with torch.inference_mode():
+            content, shapes = torch.from_numpy(bank.content)[None], torch.from_numpy(bank.shapes)[None]
+            weight = torch.from_numpy(bank.weight)[None]
+            pitch = pitch_features(torch.from_numpy(bank.f0_hz)[None])
+            read = self._reader.bank(content, shapes, pitch, weight.clamp(min=NOWHERE), torch.empty(1, 0))
+            self.keys[row] = read.keys[0].transpose(1, 2).numpy()
+            self.values[row] = read.values[0].transpose(1, 2).flatten(0, 1).numpy()
+            self.bias[row] = read.bias[0].numpy()
+        self.shapes[row] = bank.shapes.T
+        self.summary[row] = torch.from_numpy(bank.summary)
+        self.scale[row] = torch.from_numpy(bank.scale)
+        self.offset[row] = torch.from_numpy(bank.offset)
+        self.log_f0[row] = np.log2(voice.median_f0_hz)
+        self.top[row] = max(1, int(np.searchsorted(BAND_CENTRES_HZ, voice.timbre.bandwidth_hz * 0.95)))
+        self.known[row] = True
+
+    def clear(self, row: int) -> None:
+        """Let a row keep the singer's own voice again."""
+        self.known[row] = False
+
+    def read(self, rows: NDArray[np.int64], queries: Tensor) -> tuple[Tensor, Tensor]:
+        """Attend to the banks of n `rows` with (n, heads, content): (n, width) values, (n, BANDS) shapes."""
+        values = np.empty((len(rows), self.values.shape[1]), np.float32)
+        shapes = np.empty((len(rows), BANDS), np.float32)
+        _attend(rows, queries.numpy(), self.keys, self.values, self.shapes, self.bias, values, shapes)
+        return torch.from_numpy(values), torch.from_numpy(shapes)
+
+
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+def _attend(
+    rows: NDArray[np.int64],
+    queries: Float,
+    keys: Float,
+    values: Float,
+    shapes: Float,
+    bias: Float,
+    read: Float,
+    shape: Float,
+) -> None:
+    heads, content, frames = keys.shape[1:]
+    depth = values.shape[1] // heads
+    share = np.empty(frames, np.float32)
+    for i in range(len(rows)):
+        r = rows[i]
+        for h in range(heads):
+            for m in range(frames):
+                share[m] = bias[r, m]
+            for c in range(content):
+                q = queries[i, h, c]
+                for m in range(frames):
+                    share[m] += q * keys[r, h, c, m]
+            best = share[0]
+            for m in range(1, frames):
+                best = max(best, share[m])
+            total = np.float32(0.0)
+            for m in range(frames):
+                share[m] = np.exp(share[m] - best)
+                total += share[m]
+            for d in range(depth):
+                value = np.float32(0.0)
+                for m in range(frames):
+                    value += share[m] * values[r, h * depth + d, m]
+                read[i, h * depth + d] = value / total
+            if h == 0:
+                for b in range(shape.shape[1]):
+                    value = np.float32(0.0)
+                    for m in range(frames):
+                        value += share[m] * shapes[r, b, m]
+                    shape[i, b] = value / total
