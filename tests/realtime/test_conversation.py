@@ -7,6 +7,7 @@ import msgpack
 import numpy as np
 import pytest
 
+from pipeline.converters import DEFAULT
 from pipeline.voice import Voice
 from realtime.conversation import Conversation, Phase
 from realtime.engine import Engine
@@ -152,7 +153,7 @@ async def test_a_full_server_says_so(talk: Any) -> None:
     assert conversations[2][1].last("error")["fatal"]
     conversations[0][0].close()
     again, letters = talk()
-    await until(lambda: not again._engine._lanes["classic"].full)
+    await until(lambda: not again._engine._lanes[DEFAULT].full)
     await say(again, HELLO, START)
     assert letters.last("start")["session"]
 

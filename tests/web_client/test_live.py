@@ -96,7 +96,7 @@ def test_what_comes_out_is_transposed(
         assert cents == pytest.approx(100 * semitones, abs=20)
 
 
-@pytest.mark.parametrize(("converter", "mixes"), [("passthrough", (100,)), ("classic", (0, 100))])
+@pytest.mark.parametrize(("converter", "mixes"), [("passthrough", (100,)), ("native", (0, 100))])
 def test_it_comes_out_at_the_delay_that_the_page_shows(
     service: Service, burster: Browser, open_page: Callable[..., Page], converter: str, mixes: tuple[int, ...]
 ) -> None:

@@ -17,6 +17,10 @@ from pipeline.vocoder.stream import FFT_SIZE, HALF, Stream
 
 Float = NDArray[np.float32]
 
+LOUD, SILENT = (
+    -0.5,
+    -0.9,
+)  # levels at which a frame is reshaped fully and not at all (22 and 39 dB below the peak)
 BENT = 0.3  # neighbouring periods that differ by more than this are not one glide
 
 
@@ -27,10 +31,12 @@ def design(v: Stream, r: int, f: Frames, wanted: Float, top: int, w: Work) -> No
     Formants move by the factor in force; above `top` the sound stays the singer's, as loud as fits.
     """
     size = v.size[r]
+    # what is hardly there is the room's, not the singer's: it stays as it is
+    heard = min(max((f.level[r] - SILENT) / (LOUD - SILENT), 0.0), 1.0)
     for b in range(BANDS):
         if b < top:
             to = wanted[b] if size == 1.0 else at(wanted, band_of(BAND_CENTRES_HZ[b] / size))
-            w.difference[b] = to - f.own[r, b]
+            w.difference[b] = np.float32(heard) * (to - f.own[r, b])
         else:
             w.difference[b] = w.difference[b - 1]
     for k in range(f.gain.shape[2]):

@@ -11,6 +11,7 @@ import pytest
 
 from auto_voice.web import websocket_handler
 from auto_voice.web.websocket_handler import CONVERSATIONS, ENGINE
+from pipeline.converters import DEFAULT
 from pipeline.synthetic import sing, vibrato
 from realtime.protocol import MAX_MESSAGE
 from tests.auto_voice.web.conftest import Client, Serve
@@ -162,7 +163,7 @@ async def test_a_full_server_is_told_and_a_place_becomes_free(serve: Serve) -> N
     assert error["suggestions"]
     first._response.connection.transport.abort()  # type: ignore[union-attr]  # a laptop lid closes
     engine = client.app[ENGINE]
-    await until(lambda: engine.snapshot().sessions == 0 and not engine._lanes["classic"].full)
+    await until(lambda: engine.snapshot().sessions == 0 and not engine._lanes[DEFAULT].full)
     third = await connect(client, voice="aria")
     assert (await hear(third, "start"))["session"]
 

@@ -6,6 +6,7 @@ import pytest
 from auto_voice.storage.profiles import BUILTIN
 from pipeline.converters.base import Controls
 from pipeline.converters.classic import Classic
+from pipeline.converters.native import Native
 from pipeline.converters.passthrough import PassThrough
 from pipeline.song.convert import convert_vocals, whole_octaves
 from pipeline.song.pitch import Melody
@@ -22,7 +23,7 @@ def vocals(seconds: float = 3.3) -> np.ndarray:
     return np.stack([sing(vibrato(220, seconds, RATE), RATE, np.random.default_rng(1))] * 2)
 
 
-@pytest.mark.parametrize("converter", [Classic(480), PassThrough()], ids=["classic", "passthrough"])
+@pytest.mark.parametrize("converter", [Classic(480), Native(480), PassThrough()], ids=lambda c: c.name)
 def test_dry_vocals_come_back_aligned_to_the_sample(
     converter: Classic, make_track: MakeTrack, tmp_path: Path
 ) -> None:
