@@ -9,9 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numba import njit
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+
+Float = NDArray[np.float32]
+Int = NDArray[np.int64]
 
 HEARD = 36  # the encoder looks at bands up to 7 kHz, which every recording holds
 INPUTS = 2 * HEARD + 2  # shape of the frame, average shape of the voice, level, voicing
@@ -34,8 +40,8 @@ class Size:
 class Past:
     """What the blocks of a stream's network remember: the last inputs of each convolution, a row per stream."""
 
-    rings: list[Tensor]  # by block: (rows, past + 1, width)
-    frames: Tensor  # (rows,) int64, frames taken so far
+    rings: list[Float]  # by block: (rows, past + 1, width); frame n is at n modulo past + 1
+    frames: Int  # (rows,) frames taken so far
 
     def reset(self, row: int) -> None:
         """Forget what a row has heard."""
@@ -77,6 +83,19 @@ class Blocks(nn.Module):
         return x
 
 
+@njit(nogil=True, cache=True, error_model="numpy")
+def _remember(ring: Float, rows: Int, frames: Int, x: Float, dilation: int, taps: Float) -> None:
+    """Write x (n, width) to the rings of `rows`, and what a convolution takes of them to (n, taps * width)."""
+    length, width = ring.shape[1:]
+    count = taps.shape[1] // width
+    for i in range(len(rows)):
+        r = rows[i]
+        now = frames[r]
+        ring[r, now % length] = x[i]
+        for k in range(count):
+            taps[i, k * width : (k + 1) * width] = ring[r, (now - (count - 1 - k) * dilation) % length]
+
+
 class StreamedBlocks:
     """The same blocks, a frame at a time, for any of the rows of a batch.
 
@@ -88,26 +107,23 @@ class StreamedBlocks:
         self._layers = []
         for block in blocks.blocks:
             assert isinstance(block, Block) and block.conv.bias is not None
-            taps = block.conv.weight.shape[2]
-            weight = block.conv.weight.detach().permute(2, 1, 0).reshape(-1, block.conv.weight.shape[0])
-            offsets = torch.arange(taps - 1, -1, -1) * block.dilation
-            self._layers.append((block, weight.contiguous(), block.conv.bias.detach(), offsets))
+            weight = block.conv.weight.detach().permute(2, 1, 0).flatten(0, 1).contiguous()
+            self._layers.append((block, weight, block.conv.bias.detach()))
 
     def open(self, rows: int) -> Past:
         """Allocate what `rows` streams remember."""
-        rings = [torch.zeros(rows, block.past + 1, weight.shape[1]) for block, weight, _, _ in self._layers]
-        return Past(rings, torch.zeros(rows, dtype=torch.int64))
+        rings = [
+            np.zeros((rows, block.past + 1, weight.shape[1]), np.float32) for block, weight, _ in self._layers
+        ]
+        return Past(rings, np.zeros(rows, np.int64))
 
-    def step(self, x: Tensor, past: Past, rows: Tensor) -> Tensor:
+    def step(self, x: Tensor, past: Past, rows: Int) -> Tensor:
         """One frame, (n, width) -> the same shape, of the n `rows`, (n,) int64 indices."""
-        now = past.frames[rows]
-        beside = rows.unsqueeze(1)
-        for (block, weight, bias, offsets), ring in zip(self._layers, past.rings, strict=True):
-            length = block.past + 1
-            ring[rows, now % length] = block.norm(x)
-            taps = ring[beside, (now.unsqueeze(1) - offsets) % length].flatten(1)
+        for (block, weight, bias), ring in zip(self._layers, past.rings, strict=True):
+            taps = torch.empty(len(rows), len(weight))
+            _remember(ring, rows, past.frames, block.norm(x).numpy(), block.dilation, taps.numpy())
             x = x + block.out(functional.silu(torch.addmm(bias, taps, weight)))
-        past.frames[rows] = now + 1
+        past.frames[rows] += 1
         return x
 
 

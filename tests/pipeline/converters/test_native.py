@@ -51,7 +51,7 @@ def test_streamed_blocks_are_the_trained_blocks() -> None:
             rows = [r for r in (0, 1) if at[r] < 70 and (r == 0 or turn % 3)]
             if rows:
                 x = torch.stack([frames[r, at[r]] for r in rows])
-                out = streamed.step(x, past, torch.tensor([2 * r for r in rows]))
+                out = streamed.step(x, past, np.array([2 * r for r in rows]))
                 for r, y in zip(rows, out, strict=True):
                     got[r, at[r]] = y
                     at[r] += 1
