@@ -68,7 +68,7 @@ class Stage:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_block_invariance(name: str, bruno: Voice, data: st.DataObject) -> None:
     audio = phrase()
