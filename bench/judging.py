@@ -9,10 +9,10 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from bench.transcription import load_transcriber
 from pipeline import weights
 from pipeline.pitch import offline
 from pipeline.speaker import SpeakerEncoder
-from pipeline.weights.registry import FOR_BENCHMARKS
 
 Float = NDArray[np.float32]
 
@@ -27,9 +27,8 @@ class Judge:
 
     def __init__(self, models: Path) -> None:
         import onnxruntime
-        from faster_whisper import WhisperModel
 
-        files = {name: weights.fetch(name, models) for name in (*FOR_BENCHMARKS, "resemblyzer", "swiftf0")}
+        files = {name: weights.fetch(name, models) for name in ("dnsmos", "resemblyzer", "swiftf0")}
         self._encoder = SpeakerEncoder(files["resemblyzer"])
         self._swift = files["swiftf0"]
         options = onnxruntime.SessionOptions()
@@ -37,9 +36,7 @@ class Judge:
         self._dnsmos: Any = onnxruntime.InferenceSession(
             str(files["dnsmos"]), options, providers=["CPUExecutionProvider"]
         )
-        self._whisper: Any = WhisperModel(
-            str(files["whisper-model"].parent), device="cpu", compute_type="int8", cpu_threads=1
-        )
+        self._transcribe = load_transcriber(models)
         self._known: dict[tuple[str, int], Any] = {}
 
     def measure(self, source: Float, converted: Float, target: Float, semitones: int) -> dict[str, float]:
@@ -48,8 +45,8 @@ class Judge:
 
         heard = _low(converted)
         voice = self._once("voice", target, self._encoder.embed)
-        words = self._once("words", source, self._transcript)
-        said = self._transcript(heard)
+        words = self._once("words", source, self._transcribe).words
+        said = self._transcribe(heard).words
         hz_in, hz_out = self._once("pitch", source, self._pitch), self._pitch(heard)
         frames = min(len(hz_in), len(hz_out))
         hz_in, hz_out = hz_in[:frames], hz_out[:frames]
@@ -74,18 +71,6 @@ class Judge:
 
     def _pitch(self, audio: Float) -> Float:
         return offline.track(audio, RATE, self._swift).f0_hz
-
-    def _transcript(self, audio: Float) -> str:
-        segments, _ = self._whisper.transcribe(
-            audio,
-            language="en",
-            beam_size=1,
-            temperature=0.0,
-            without_timestamps=True,
-            condition_on_previous_text=False,
-        )
-        text = " ".join(segment.text for segment in segments).lower()
-        return " ".join("".join(c if c.isalnum() or c == "'" else " " for c in text).split())
 
     def _ovrl(self, audio: Float) -> float:
         length = int(DNSMOS_S * RATE)
