@@ -9,7 +9,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from bench.transcription import load_transcriber
+from bench.transcription import Transcript, load_transcriber
 from pipeline import weights
 from pipeline.pitch import offline
 from pipeline.speaker import SpeakerEncoder
@@ -40,13 +40,19 @@ class Judge:
         self._known: dict[tuple[str, int], Any] = {}
 
     def measure(self, source: Float, converted: Float, target: Float, semitones: int) -> dict[str, float]:
-        """Compare a conversion with its source and with an unseen recording of the target (all at 48 kHz)."""
+        """Compare a conversion with its source and with an unseen recording of the target (all at 48 kHz).
+
+        `wer` and `cer` are NaN where Whisper does not trust its own transcript of the source: there are no
+        words to lose. What it makes of the conversion counts as it is. `wer_all` is counted without asking.
+        Pitch is NaN where no instant is voiced in both.
+        """
         import jiwer
 
         heard = _low(converted)
         voice = self._once("voice", target, self._encoder.embed)
-        words = self._once("words", source, self._transcribe).words
-        said = self._transcribe(heard).words
+        told: Transcript = self._once("words", source, self._transcribe)
+        words, said = told.words, self._transcribe(heard).words
+        wer = float(jiwer.wer(words, said)) if words else float("nan")
         hz_in, hz_out = self._once("pitch", source, self._pitch), self._pitch(heard)
         frames = min(len(hz_in), len(hz_out))
         hz_in, hz_out = hz_in[:frames], hz_out[:frames]
@@ -55,8 +61,9 @@ class Judge:
         return {
             "similarity": float(self._encoder.embed(heard) @ voice),
             "similarity_of_source": float(self._once("own", source, self._encoder.embed) @ voice),
-            "wer": float(jiwer.wer(words, said)) if words else float("nan"),
-            "cer": float(jiwer.cer(words, said)) if words else float("nan"),
+            "wer": wer if told.trusted else float("nan"),
+            "cer": float(jiwer.cer(words, said)) if told.trusted else float("nan"),
+            "wer_all": wer,
             "pitch_median_abs_cents": float(np.median(cents)) if both.any() else float("nan"),
             "gross_pitch_errors": float(np.mean(cents > 50)) if both.any() else float("nan"),
             "voicing_agreement": float(np.mean((hz_in > 0) == (hz_out > 0))),
