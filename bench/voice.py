@@ -139,12 +139,14 @@ class Setting:
         for name, place in SOURCES.items():
             source, _ = first(speech(self._folder / place), SOURCE_S)
             source = source[: int(1.3 * SOURCE_S * RATE)]
+            median = self._median(source)
             for target in TARGETS:
-                apart = 12 * np.log2(self.voices[target].median_f0_hz / self._median(source))
+                apart = 12 * np.log2(self.voices[target].median_f0_hz / median)
                 yield Pair(f"{name}-{target}", source, target, round(apart), False)
         for name, source in self._sung():
+            median = self._median(source)
             for target in SUNG_TARGETS:
-                apart = np.log2(self.voices[target].median_f0_hz / self._median(source))
+                apart = np.log2(self.voices[target].median_f0_hz / median)
                 yield Pair(f"{name}-{target}", source, target, 12 * round(apart), True)
 
     def convert(self, pair: Pair, system: str) -> Float:
