@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from pipeline.converters.base import Controls
+from pipeline.converters.blend import Blend
 from pipeline.voice import Voice
 from realtime import protocol
 from realtime.engine import Engine
@@ -54,6 +55,7 @@ class Conversation:
         self._server = server
         self._user_id: str | None = None
         self._voice_id = ""
+        self._blend_id: str | None = None
         self._seq = 0
         self._levels = [0.0, 0.0, 0]
         self._stats_at = 0.0
@@ -143,16 +145,19 @@ class Conversation:
             )
         controls = protocol.merge_controls(Controls(), start.controls)
         voice = await self._resolve(start.voice, start.user_id)
+        blend = await self._resolve_blend(start.blend, start.user_id) if start.blend else None
         if self.phase is not Phase.READY:  # the client has left while its voice was being read
             return
-        self.session = self._engine.open_session(start.converter, voice, controls, self)
+        self.session = self._engine.open_session(start.converter, voice, controls, self, blend)
         self.phase = Phase.RUNNING
         self._user_id, self._voice_id = start.user_id, start.voice
+        self._blend_id = start.blend.voice if start.blend else None
         self._stats_at = self.session.clock()
         self._send(
             "start",
             session=self.session.session_id,
             voice=start.voice,
+            blend=self._blend_in_force(),
             converter=start.converter,
             delay=self.session.delay,
             block=self._engine.block,
@@ -161,15 +166,31 @@ class Conversation:
         )
 
     async def _change(self, change: protocol.ChangeControls) -> None:
-        if self.session is None:
+        session = self.session
+        if session is None:
             return
-        controls = protocol.merge_controls(self.session.controls, change.controls)
+        controls = protocol.merge_controls(session.controls, change.controls)
         voice = await self._resolve(change.voice, self._user_id) if change.voice else None
-        if self.session is None:
+        asked = change.blend
+        blend = await self._resolve_blend(asked, self._user_id) if asked else session.blend
+        if self.session is None:  # the client has left while voices were being read
             return
         self._voice_id = change.voice or self._voice_id
-        self._engine.change(self.session, controls, voice)
-        self._send("controls", voice=self._voice_id, **asdict(controls))
+        self._blend_id = asked.voice if asked else self._blend_id
+        self._engine.change(session, controls, voice, blend)
+        self._send("controls", voice=self._voice_id, blend=self._blend_in_force(), **asdict(controls))
+
+    async def _resolve_blend(self, asked: protocol.AskedBlend, user_id: str | None) -> Blend | None:
+        """Find the second voice; one that is blended already is not read again, so that a slider is cheap."""
+        if asked.voice is None:
+            return None
+        if self.session is not None and self.session.blend is not None and asked.voice == self._blend_id:
+            return Blend(self.session.blend.voice, asked.share)
+        return Blend(await self._resolve(asked.voice, user_id), asked.share)
+
+    def _blend_in_force(self) -> dict[str, Any] | None:
+        blend = self.session.blend if self.session is not None else None
+        return None if blend is None else {"voice": self._blend_id, "share": blend.share}
 
     def on_block(self, block: Block) -> None:
         """Send a converted block (called by the engine on the event loop)."""

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from pipeline.converters.base import Controls, Converter
+from pipeline.converters.blend import Blend
 from pipeline.voice import Voice
 from realtime.errors import ServerFull
 from realtime.inbox import Inbox
@@ -120,7 +121,12 @@ class Engine:
             self._thread = None
 
     def open_session(
-        self, converter: str, voice: Voice | None, controls: Controls, listener: Listener
+        self,
+        converter: str,
+        voice: Voice | None,
+        controls: Controls,
+        listener: Listener,
+        blend: Blend | None = None,
     ) -> Session:
         """Give a singer a row (event loop).
 
@@ -137,18 +143,22 @@ class Engine:
             inbox=Inbox(self.block, QUEUE_BLOCKS, self.clock),
             listener=listener,
             voice=voice,
+            blend=blend,
             controls=controls,
             clock=self.clock,
         )
-        self._set_row(session, controls, voice, reset=True)
+        self._set_row(session, voice, reset=True)
         lane.sessions[session.row] = session
         return session
 
-    def change(self, session: Session, controls: Controls, voice: Voice | None) -> None:
-        """Give a session new controls and, unless None, another voice; takes effect at the next block."""
-        session.controls = controls
+    def change(self, session: Session, controls: Controls, voice: Voice | None, blend: Blend | None) -> None:
+        """Give a session new controls, another voice unless None, and a blend or none from now on.
+
+        Takes effect at the next block.
+        """
+        session.controls, session.blend = controls, blend
         session.voice = voice or session.voice
-        self._set_row(session, controls, voice, reset=False)
+        self._set_row(session, voice, reset=False)
 
     def close_session(self, session: Session) -> None:
         """Take a session out (event loop); its row is free once the thread has let go of it."""
@@ -202,9 +212,9 @@ class Engine:
             self._refused += 1
             raise ServerFull(f"its processor is {busy:.0%} busy with {count} sessions")
 
-    def _set_row(self, session: Session, controls: Controls, voice: Voice | None, *, reset: bool) -> None:
-        lane = self._lanes[session.converter]
-        self._command(session, lambda: lane.set_row(session.row, controls, voice, reset=reset))
+    def _set_row(self, session: Session, voice: Voice | None, *, reset: bool) -> None:
+        lane, controls, blend = self._lanes[session.converter], session.controls, session.blend
+        self._command(session, lambda: lane.set_row(session.row, controls, voice, blend, reset=reset))
 
     def _command(self, session: Session, command: Callable[[], None]) -> None:
         self._commands.append((session, command))

@@ -9,6 +9,7 @@ import torch
 
 from kernels.crossfade import power, to_pcm
 from pipeline.converters.base import ControlRows, Controls, Converter
+from pipeline.converters.blend import Blend
 from pipeline.voice import Voice
 from realtime.session import Block, Session
 
@@ -62,14 +63,20 @@ class Lane:
         for row in range(len(self._active)):
             self._state.reset(row)
 
-    def set_row(self, row: int, controls: Controls, voice: Voice | None, *, reset: bool) -> None:
-        """Give a row its controls and, unless None, its voice; `reset` makes it a new stream first."""
+    def set_row(
+        self, row: int, controls: Controls, voice: Voice | None, blend: Blend | None, *, reset: bool
+    ) -> None:
+        """Give a row its controls, its voice unless None, and its blend; `reset` makes a new stream first."""
         if reset:
             self._state.reset(row)
             self._voices.clear(row)
         self._controls.set(row, controls)
         if voice is not None:
             self._voices.set(row, voice)
+        if blend is None:
+            self._voices.blend(row, None, 0.0)
+        else:
+            self._voices.blend(row, blend.voice, blend.share)
 
     def convert(self) -> tuple[list[Block], dict[Session, str]]:
         """Convert one block of every session that has one; returns the blocks, and who failed and why.

@@ -10,6 +10,7 @@ import msgpack
 
 from pipeline.converters import DEFAULT
 from pipeline.converters.base import Controls
+from pipeline.converters.blend import check_share
 from realtime.errors import ProtocolError
 
 VERSION = 1
@@ -29,10 +30,19 @@ class Hello:
 
 
 @dataclass(frozen=True)
+class AskedBlend:
+    """A second voice and how much of it is sung; without a voice, the blend ends."""
+
+    voice: str | None
+    share: float
+
+
+@dataclass(frozen=True)
 class Start:
     """Begin to convert."""
 
     voice: str
+    blend: AskedBlend | None
     converter: str
     user_id: str | None
     controls: dict[str, Any]
@@ -49,9 +59,10 @@ class Audio:
 
 @dataclass(frozen=True)
 class ChangeControls:
-    """New values for some controls, and perhaps another voice."""
+    """New values for some controls, and perhaps another voice or blend."""
 
     voice: str | None
+    blend: AskedBlend | None
     controls: dict[str, Any]
 
 
@@ -97,6 +108,21 @@ def _controls(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: fields[name] for name in CONTROL_NAMES if name in fields}
 
 
+def _blend(fields: dict[str, Any]) -> AskedBlend | None:
+    if "blend" not in fields:
+        return None
+    blend = fields["blend"]
+    if blend is None:
+        return AskedBlend(None, 0.0)
+    if not isinstance(blend, dict):
+        raise _fail("'blend' must be a map of 'voice' and 'share', or null")
+    voice = _text(blend, "voice")
+    try:
+        return AskedBlend(voice, check_share(blend.get("share")))
+    except ValueError as problem:
+        raise ProtocolError("invalid_parameter", str(problem)) from problem
+
+
 def _hello(fields: dict[str, Any]) -> Hello:
     return Hello(_integer(fields, "version"), _text(fields, "client", ""))
 
@@ -106,7 +132,13 @@ def _start(fields: dict[str, Any]) -> Start:
     if not isinstance(controls, dict):
         raise _fail("'controls' must be a map")
     user_id = _text(fields, "user_id") if fields.get("user_id") is not None else None
-    return Start(_text(fields, "voice"), _text(fields, "converter", DEFAULT), user_id, _controls(controls))
+    return Start(
+        _text(fields, "voice"),
+        _blend(fields),
+        _text(fields, "converter", DEFAULT),
+        user_id,
+        _controls(controls),
+    )
 
 
 def _audio(fields: dict[str, Any]) -> Audio:
@@ -128,7 +160,7 @@ def _audio(fields: dict[str, Any]) -> Audio:
 
 def _change(fields: dict[str, Any]) -> ChangeControls:
     voice = _text(fields, "voice") if fields.get("voice") is not None else None
-    return ChangeControls(voice, _controls(fields))
+    return ChangeControls(voice, _blend(fields), _controls(fields))
 
 
 def _stats(fields: dict[str, Any]) -> ClientStats:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pipeline.converters.base import Controls
+from pipeline.converters.blend import Blend
 from pipeline.voice import Voice
 from realtime.inbox import Inbox, Taken
 from realtime.stats import Window
@@ -49,6 +50,7 @@ class Session:
         inbox: Inbox,
         listener: Listener,
         voice: Voice | None,
+        blend: Blend | None,
         controls: Controls,
         clock: Callable[[], float],
     ) -> None:
@@ -59,6 +61,7 @@ class Session:
         self.inbox = inbox
         self.listener = listener
         self.voice = voice
+        self.blend = blend
         self.controls = controls
         self.clock = clock
         self.closed = False

@@ -72,10 +72,26 @@ class VoiceRows(Protocol):
     """The target voice of every row, in the layout of one converter."""
 
     def set(self, row: int, voice: Voice) -> None:
-        """Give a row its target; takes effect at the next step, faded over by the converter."""
+        """Give a row its target, alone; takes effect at the next step, faded over by the converter."""
 
     def clear(self, row: int) -> None:
-        """Let a row keep the singer's own voice again."""
+        """Let a row keep the singer's own voice again, and nothing of any other."""
+
+    def blend(self, row: int, voice: Voice | None, share: float) -> None:
+        """Sing between the target of a row and a second voice; takes effect at the next step, faded over.
+
+        A call with the voice (the same object) that the row blends already only moves the share, which is
+        cheap enough for a slider that is being dragged.
+
+        Args:
+            row: which stream.
+            voice: the second voice; None ends the blend.
+            share: 0 sounds as if there were no second voice, 1 as if it were the target.
+
+        Raises:
+            ValueError: a share that is not from 0 to 1, or (converters that make voices) a second voice for a
+                row that has no first one, or a voice that cannot be used. The row goes on as it was.
+        """
 
 
 class State(Protocol):

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pipeline.converters.base import ControlRows
+from pipeline.converters.blend import check_share
 from pipeline.voice import Voice
 
 
@@ -31,6 +32,10 @@ class AnyVoice:
 
     def clear(self, row: int) -> None:
         """Nothing to clear."""
+
+    def blend(self, row: int, voice: Voice | None, share: float) -> None:
+        """Ignore the second voice; see `VoiceRows.blend`."""
+        check_share(share)
 
 
 class PassThrough:

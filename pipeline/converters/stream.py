@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.converters.base import ControlRows, Controls, Converter
+from pipeline.converters.blend import Blend
 from pipeline.voice import Voice
 
 
@@ -18,6 +19,7 @@ def convert_recording(
     voice: Voice | None,
     controls: Controls | None = None,
     progress: Callable[[float], None] | None = None,
+    blend: Blend | None = None,
 ) -> NDArray[np.float32]:
     """Convert a recording and take the delay away.
 
@@ -27,13 +29,19 @@ def convert_recording(
         voice: the target, or None to keep the singer's own.
         controls: what a singer would have set; the defaults without.
         progress: called with the fraction done, about a hundred times.
+        blend: a second voice, and how much of it is sung.
 
     Returns:
         (samples,) float32, aligned with the input.
+
+    Raises:
+        ValueError: a blend without a voice.
     """
     state, rows, settings = converter.open(1), converter.voice_rows(1), ControlRows(1)
     if voice is not None:
         rows.set(0, voice)
+    if blend is not None:
+        rows.blend(0, blend.voice, blend.share)
     settings.set(0, controls or Controls())
     block = converter.block
     blocks = -(-(len(audio) + converter.delay) // block)

@@ -39,3 +39,8 @@ async def make_engine() -> AsyncIterator[Callable[..., Engine]]:
 @pytest.fixture(scope="session")
 def aria() -> Voice:
     return load_voice(BUILTIN / "aria.safetensors")
+
+
+@pytest.fixture(scope="session")
+def otto() -> Voice:
+    return load_voice(BUILTIN / "otto.safetensors")

@@ -1,6 +1,6 @@
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgpack
@@ -45,11 +45,14 @@ class Letters:
 
 
 @pytest.fixture
-async def talk(make_engine: MakeEngine, aria: Voice) -> Callable[..., tuple[Conversation, Letters]]:
+async def talk(
+    make_engine: MakeEngine, aria: Voice, otto: Voice
+) -> Callable[..., tuple[Conversation, Letters]]:
     async def resolve(voice_id: str, user_id: str | None) -> Voice:
-        if voice_id != "aria":
+        voices = {"aria": aria, "otto": otto}
+        if voice_id not in voices:
             raise VoiceNotFound(voice_id)
-        return aria
+        return replace(voices[voice_id])  # read anew, as from a file
 
     engine = make_engine(capacity=2, clock=time.perf_counter)
 
@@ -120,6 +123,9 @@ async def test_another_version_is_told_and_ended(talk: Any) -> None:
         ({"controls": {"pitch_semitones": float("nan")}}, "invalid_parameter"),
         ({"controls": 5}, "malformed_message"),
         ({"voice": 5}, "malformed_message"),
+        ({"blend": {"voice": "nobody", "share": 0.5}}, "voice_not_found"),
+        ({"blend": {"voice": "otto", "share": 2}}, "invalid_parameter"),
+        ({"blend": "otto"}, "malformed_message"),
     ],
 )
 async def test_a_bad_start_is_told_and_may_be_tried_again(talk: Any, start: dict[str, Any], code: str) -> None:
@@ -143,6 +149,58 @@ async def test_bad_changes_leave_the_session_as_it_was(talk: Any) -> None:
     ]
     await say(conversation, {"type": "controls"})
     assert letters.last("controls")["gate_db"] == -70
+
+
+async def test_a_blend_is_told_moved_kept_and_ended(talk: Any) -> None:
+    conversation, letters = talk()
+    await say(conversation, HELLO, {**START, "blend": {"voice": "otto", "share": 0.25}})
+    assert letters.last("start")["blend"] == {"voice": "otto", "share": 0.25}
+    second = conversation.session.blend.voice
+    for change, expected in (
+        ({"blend": {"voice": "otto", "share": 0.75}}, {"voice": "otto", "share": 0.75}),
+        ({"pitch_semitones": 2}, {"voice": "otto", "share": 0.75}),
+        ({"blend": {"voice": "otto", "share": 0}, "dry_wet": 0.5}, {"voice": "otto", "share": 0}),
+    ):
+        await say(conversation, {"type": "controls", **change})
+        assert letters.last("controls")["blend"] == expected
+        assert conversation.session.blend.voice is second  # not read again
+    await say(conversation, {"type": "controls", "voice": "otto"})
+    assert letters.last("controls")["voice"] == "otto"
+    assert letters.last("controls")["blend"] == {"voice": "otto", "share": 0}
+    await say(conversation, {"type": "controls", "blend": {"voice": "aria", "share": 1}})
+    assert letters.last("controls")["blend"] == {"voice": "aria", "share": 1}
+    await say(conversation, {"type": "controls", "blend": None})
+    assert letters.last("controls")["blend"] is None
+    assert letters.last("controls")["dry_wet"] == 0.5
+    assert not [m for m in letters.messages if m["type"] == "error"]
+
+
+@pytest.mark.parametrize(
+    ("blend", "code", "words"),
+    [
+        ({"voice": "nobody", "share": 0.5}, "voice_not_found", "nobody"),
+        ({"voice": "aria", "share": 1.5}, "invalid_parameter", "0 to 1"),
+        ({"voice": "aria", "share": float("nan")}, "invalid_parameter", "0 to 1"),
+        ({"voice": "aria"}, "invalid_parameter", "share"),
+        ({"share": 0.5}, "malformed_message", "voice"),
+        ({"voice": 7, "share": 0.5}, "malformed_message", "voice"),
+        (0.5, "malformed_message", "'blend'"),
+        ([], "malformed_message", "'blend'"),
+    ],
+)
+async def test_a_bad_blend_leaves_the_session_as_it_was(talk: Any, blend: Any, code: str, words: str) -> None:
+    conversation, letters = talk()
+    await say(conversation, HELLO, {**START, "blend": {"voice": "otto", "share": 0.25}})
+    change = {"type": "controls", "voice": "otto", "pitch_semitones": 5, "blend": blend}
+    await say(conversation, change, {"type": "controls"})
+    error = letters.last("error")
+    assert error["code"] == code
+    assert words in error["message"]
+    assert not error["fatal"]
+    after = letters.last("controls")
+    assert after["voice"] == "aria"
+    assert after["blend"] == {"voice": "otto", "share": 0.25}
+    assert after["pitch_semitones"] == 0
 
 
 async def test_a_full_server_says_so(talk: Any) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pipeline.converters import available
 from pipeline.converters.base import ControlRows, Controls
+from pipeline.converters.blend import Blend
 from pipeline.converters.passthrough import PassThrough
 from pipeline.synthetic import sing, vibrato
 from pipeline.voice import Voice
@@ -18,6 +19,7 @@ from realtime.engine import Engine
 from realtime.errors import ServerFull
 from realtime.session import Session
 from tests.live import Clock, Ear, frames, until
+from tests.stage import Stage
 
 MakeEngine = Callable[..., Engine]
 
@@ -167,11 +169,63 @@ async def test_controls_and_voices_change_while_singing(make_engine: MakeEngine,
     session = engine.open_session("classic", aria, Controls(auto_pitch=False), ear)
     pcm = song(200, 2.0)
     await feed(engine, {session: pcm[:48_000]})
-    engine.change(session, Controls(auto_pitch=False, pitch_semitones=12), None)
+    engine.change(session, Controls(auto_pitch=False, pitch_semitones=12), None, None)
     await feed(engine, {session: pcm[48_000:]}, start=48_000)
     await until(lambda: len(ear.blocks) == 200)
     assert np.median([b.f0_out_hz for b in ear.blocks[60:100]]) == pytest.approx(200, rel=0.03)
     assert np.median([b.f0_out_hz for b in ear.blocks[160:200]]) == pytest.approx(400, rel=0.03)
+
+
+@pytest.mark.parametrize("converter", ["classic", "native"])
+async def test_a_blend_starts_moves_and_ends_while_singing(
+    make_engine: MakeEngine, aria: Voice, otto: Voice, converter: str
+) -> None:
+    """To the sample what the converter does by itself, though voices change too."""
+    engine, ear = make_engine(), Ear()
+    controls = Controls(auto_pitch=False)
+    session = engine.open_session(converter, aria, controls, ear, Blend(otto, 0.3))
+    pcm = song(200, 2.5)
+    stage = Stage(converter)
+    stage.set(0, controls, aria, Blend(otto, 0.3))
+    expected = []
+    for part, (voice, blend) in enumerate(
+        [
+            (None, Blend(otto, 0.3)),
+            (None, Blend(otto, 0.9)),
+            (otto, Blend(aria, 0.5)),
+            (aria, Blend(aria, 0.5)),
+            (None, None),
+        ]
+    ):
+        if part:
+            engine.change(session, controls, voice, blend)
+            if voice is not None:
+                stage.voices.set(0, voice)
+            stage.voices.blend(0, blend.voice if blend else None, blend.share if blend else 0.0)
+        piece = slice(part * 24_000, (part + 1) * 24_000)
+        await feed(engine, {session: pcm[piece]}, start=piece.start)
+        expected.append(stage.run(pcm[piece].astype(np.float32) / 32768))
+    await until(lambda: len(ear.blocks) == len(pcm) // 480)
+    assert ear.failures == []
+    assert np.abs(ear.samples / 32767 - np.clip(np.concatenate(expected), -1, 1)).max() < 1.01 / 32767
+
+
+async def test_the_next_singer_in_a_row_hears_no_blend(
+    make_engine: MakeEngine, aria: Voice, otto: Voice
+) -> None:
+    engine, pcm = make_engine(capacity=1), song(200)
+    ears = [Ear(), Ear()]
+    for ear, blend in zip(ears, (Blend(otto, 0.8), None), strict=True):
+        session = engine.open_session("classic", aria, Controls(), ear, blend)
+        await feed(engine, {session: pcm})
+        await until(lambda ear=ear: len(ear.blocks) == len(pcm) // 480)
+        engine.close_session(session)
+        await until(lambda: not engine._lanes["classic"].full)
+    stage = Stage("classic")
+    stage.set(0, Controls(), aria)
+    expected = stage.run(pcm.astype(np.float32) / 32768)
+    assert np.abs(ears[1].samples / 32767 - np.clip(expected, -1, 1)).max() < 1.01 / 32767
+    assert np.abs(ears[0].samples / 32767 - np.clip(expected, -1, 1)).max() > 0.01
 
 
 async def test_a_busy_thread_takes_no_more_sessions(make_engine: MakeEngine) -> None:

@@ -13,7 +13,7 @@ VALID: list[dict[str, Any]] = [
     {"type": "hello", "version": 1, "client": "test"},
     {"type": "start", "voice": "aria", "controls": {"dry_wet": 1.0}},
     {"type": "audio", "seq": 0, "position": 0, "pcm": b"\0\0"},
-    {"type": "controls", "pitch_semitones": 2, "voice": "otto"},
+    {"type": "controls", "pitch_semitones": 2, "voice": "otto", "blend": {"voice": "aria", "share": 0.5}},
     {"type": "stats", "t": 1.5, "underruns": 0},
     {"type": "stop", "reason": "done"},
 ]
@@ -46,11 +46,30 @@ def test_any_bytes_are_a_message_or_a_clear_error(data: bytes) -> None:
 def test_any_values_in_the_right_fields_are_a_message_or_a_clear_error(
     message: dict[str, Any], data: st.DataObject
 ) -> None:
-    field = data.draw(st.sampled_from([*message, "user_id", "converter"]))
+    field = data.draw(st.sampled_from([*message, "user_id", "converter", "blend"]))
     try:
         decode({**message, field: data.draw(anything)})
     except ProtocolError as problem:
         assert problem.code in ("malformed_message", "frame_empty", "frame_odd_length", "frame_too_large")
+
+
+@given(st.sampled_from(["start", "controls"]), anything, anything)
+def test_any_blend_is_in_range_or_refused(kind: str, voice: Any, share: Any) -> None:
+    try:
+        message = decode({"type": kind, "voice": "aria", "blend": {"voice": voice, "share": share}})
+    except ProtocolError as problem:
+        assert problem.code == ("invalid_parameter" if isinstance(voice, str) else "malformed_message")
+    else:
+        assert isinstance(message, protocol.Start | protocol.ChangeControls)
+        assert message.blend is not None
+        assert message.blend.voice == voice
+        assert 0 <= message.blend.share <= 1
+
+
+def test_no_blend_is_not_the_end_of_one() -> None:
+    kept, ended = decode({"type": "controls"}), decode({"type": "controls", "blend": None})
+    assert kept == protocol.ChangeControls(None, None, {})
+    assert ended == protocol.ChangeControls(None, protocol.AskedBlend(None, 0.0), {})
 
 
 @given(st.dictionaries(st.sampled_from(protocol.CONTROL_NAMES), anything))

@@ -18,13 +18,13 @@ from torch import Tensor
 from pipeline.converters.base import ControlRows
 from pipeline.converters.classic.design import Scratch, Targets, make_scratch
 from pipeline.converters.classic.hop import process_hop
-from pipeline.converters.classic.prior import CLASSES, PRIOR, Prior
+from pipeline.converters.classic.prior import PRIOR, Prior
 from pipeline.converters.classic.rows import Rows, open_rows, reset_row
+from pipeline.converters.classic.voices import ClassicVoices
 from pipeline.pitch import live
-from pipeline.timbre import BAND_CENTRES_HZ, BANDS, SAMPLE_RATE
+from pipeline.timbre import SAMPLE_RATE
 from pipeline.vocoder.grains import Work, make_work
 from pipeline.vocoder.stream import DELAY, HOP, Stream, open_stream, reset_stream
-from pipeline.voice import Voice
 
 Float = NDArray[np.float32]
 Bool = NDArray[np.bool_]
@@ -86,34 +86,6 @@ class ClassicState:
         reset_stream(self.stream, row)
         reset_row(self.learnt, row)
         live.reset_row(self.pitch, row)
-
-
-class ClassicVoices:
-    """The target of every row, as `classic` reads it."""
-
-    def __init__(self, rows: int) -> None:
-        self.targets = Targets(
-            known=np.zeros(rows, np.bool_),
-            mean=np.zeros((rows, 2, BANDS), np.float32),
-            classes=np.zeros((rows, CLASSES, BANDS), np.float32),
-            breath=np.zeros((rows, BANDS), np.float32),
-            log_f0=np.zeros(rows),
-            top=np.zeros(rows, np.int64),
-        )
-
-    def set(self, row: int, voice: Voice) -> None:
-        """Give a row its target; filters move there over the next grains."""
-        t, timbre = self.targets, voice.timbre
-        t.mean[row, 0], t.mean[row, 1] = timbre.unvoiced, timbre.voiced
-        t.classes[row] = timbre.classes
-        t.breath[row] = timbre.breath
-        t.log_f0[row] = np.log2(voice.median_f0_hz)
-        t.top[row] = max(1, int(np.searchsorted(BAND_CENTRES_HZ, timbre.bandwidth_hz * 0.95)))
-        t.known[row] = True
-
-    def clear(self, row: int) -> None:
-        """Let a row keep the singer's own voice again."""
-        self.targets.known[row] = False
 
 
 class Classic:

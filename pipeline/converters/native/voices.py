@@ -1,109 +1,79 @@
-"""The targets of all rows, as `native` reads them."""
+"""The targets of all rows, as `native` reads them: one voice each, or two blended."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.content import Size
-from pipeline.converters.native.network import NOWHERE, Reader, pitch_features
-from pipeline.timbre import BAND_CENTRES_HZ, BANDS
-from pipeline.voice import BANK_FRAMES, Voice
-
-Float = NDArray[np.float32]
+from pipeline.converters.blend import bands_known_of, between, check_share
+from pipeline.converters.native.bank import Banks
+from pipeline.converters.native.network import Reader
+from pipeline.timbre import BANDS
+from pipeline.voice import Voice
 
 
 class NativeVoices:
-    """Banks of frames, a row per stream; until set, a row keeps the singer's own voice."""
+    """The target of each row, ready to be read; until set, a row keeps the singer's own voice.
+
+    A blend is made where voices are numbers on one scale: between what attention reads of the two, their
+    summaries, the calibration of their envelopes, and their pitches in octaves. The public arrays hold what
+    is in force.
+    """
 
     def __init__(self, rows: int, size: Size, reader: Reader) -> None:
-        real = np.float32
-        self._reader = reader
+        self._banks = (Banks(rows, size, reader), Banks(rows, size, reader))
+        self._second: list[Voice | None] = [None] * rows  # what the rows of the second bank hold
+        self._parts = np.zeros((2, rows), np.float32)  # of the first and the second voice in what is sung
+        self._parts[0] = 1.0
         self.known = np.zeros(rows, np.bool_)
-        self.log_f0 = np.zeros(rows)
-        self.top = np.zeros(rows, np.int64)
-        self.keys = np.zeros((rows, size.heads, size.content, BANK_FRAMES), real)
-        self.values = np.zeros((rows, size.width, BANK_FRAMES), real)
-        self.shapes = np.zeros((rows, BANDS, BANK_FRAMES), real)
-        self.bias = np.zeros((rows, BANK_FRAMES), real)
+        self.log_f0 = np.zeros(rows)  # log2 of the median pitch in Hz
+        self.top = np.zeros(rows, np.int64)  # first band about which nothing is known
         self.summary = torch.zeros(rows, size.voice)
         self.scale = torch.ones(rows, 2, BANDS)
         self.offset = torch.zeros(rows, 2, BANDS)
 
     def set(self, row: int, voice: Voice) -> None:
         """Give a row its target; filters move there over the next frame."""
-        bank = voice.bank
-        if bank is None:
-            raise ValueError(f"the voice {voice.name!r} has no frames for `native` to read")
-        with torch.inference_mode():
-            content, shapes = torch.from_numpy(bank.content)[None], torch.from_numpy(bank.shapes)[None]
-            weight = torch.from_numpy(bank.weight)[None]
-            pitch = pitch_features(torch.from_numpy(bank.f0_hz)[None])
-            read = self._reader.bank(content, shapes, pitch, weight.clamp(min=NOWHERE), torch.empty(1, 0))
-            self.keys[row] = read.keys[0].transpose(1, 2).numpy()
-            self.values[row] = read.values[0].transpose(1, 2).flatten(0, 1).numpy()
-            self.bias[row] = read.bias[0].numpy()
-        self.shapes[row] = bank.shapes.T
-        self.summary[row] = torch.from_numpy(bank.summary)
-        self.scale[row] = torch.from_numpy(bank.scale)
-        self.offset[row] = torch.from_numpy(bank.offset)
-        self.log_f0[row] = np.log2(voice.median_f0_hz)
-        self.top[row] = max(1, int(np.searchsorted(BAND_CENTRES_HZ, voice.timbre.bandwidth_hz * 0.95)))
+        self._banks[0].set(row, voice)
+        self._mix(row, 0.0)
         self.known[row] = True
 
     def clear(self, row: int) -> None:
         """Let a row keep the singer's own voice again."""
+        self._mix(row, 0.0)
+        self._second[row] = None
         self.known[row] = False
 
+    def blend(self, row: int, voice: Voice | None, share: float) -> None:
+        """Sing a share of a second voice; see `VoiceRows.blend`. Filters move there over the next frame."""
+        share = check_share(share)
+        if voice is None:
+            self._mix(row, 0.0)
+            return
+        if not self.known[row]:
+            raise ValueError(f"row {row} has no voice to blend {voice.name!r} with")
+        if voice is not self._second[row]:
+            self._second[row] = None  # until all of it is written
+            self._banks[1].set(row, voice)
+            self._second[row] = voice
+        self._mix(row, share)
+
     def read(self, rows: NDArray[np.int64], queries: Tensor) -> tuple[Tensor, Tensor]:
-        """Attend to the banks of n `rows` with (n, heads, content): (n, width) values, (n, BANDS) shapes."""
-        values = np.empty((len(rows), self.values.shape[1]), np.float32)
-        shapes = np.empty((len(rows), BANDS), np.float32)
-        _attend(rows, queries.numpy(), self.keys, self.values, self.shapes, self.bias, values, shapes)
+        """Attend to the targets of n `rows` with (n, heads, content): (n, width) values, (n, BANDS) shapes."""
+        values = np.zeros((len(rows), self._banks[0].width), np.float32)
+        shapes = np.zeros((len(rows), BANDS), np.float32)
+        for banks, parts in zip(self._banks, self._parts, strict=True):
+            banks.add(rows, parts, queries, values, shapes)
         return torch.from_numpy(values), torch.from_numpy(shapes)
 
-
-@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
-def _attend(
-    rows: NDArray[np.int64],
-    queries: Float,
-    keys: Float,
-    values: Float,
-    shapes: Float,
-    bias: Float,
-    read: Float,
-    shape: Float,
-) -> None:
-    heads, content, frames = keys.shape[1:]
-    depth = values.shape[1] // heads
-    share = np.empty(frames, np.float32)
-    for i in range(len(rows)):
-        r = rows[i]
-        for h in range(heads):
-            for m in range(frames):
-                share[m] = bias[r, m]
-            for c in range(content):
-                q = queries[i, h, c]
-                for m in range(frames):
-                    share[m] += q * keys[r, h, c, m]
-            best = share[0]
-            for m in range(1, frames):
-                best = max(best, share[m])
-            total = np.float32(0.0)
-            for m in range(frames):
-                share[m] = np.exp(share[m] - best)
-                total += share[m]
-            for d in range(depth):
-                value = np.float32(0.0)
-                for m in range(frames):
-                    value += share[m] * values[r, h * depth + d, m]
-                read[i, h * depth + d] = value / total
-            if h == 0:
-                for b in range(shape.shape[1]):
-                    value = np.float32(0.0)
-                    for m in range(frames):
-                        value += share[m] * shapes[r, b, m]
-                    shape[i, b] = value / total
+    def _mix(self, row: int, share: float) -> None:
+        one, two = self._banks
+        self._parts[0, row], self._parts[1, row] = 1.0 - share, share
+        self.log_f0[row] = between(float(one.log_f0[row]), float(two.log_f0[row]), share)
+        self.top[row] = bands_known_of(int(one.top[row]), int(two.top[row]), share)
+        self.summary[row] = between(one.summary[row], two.summary[row], share)
+        self.scale[row] = between(one.scale[row], two.scale[row], share)
+        self.offset[row] = between(one.offset[row], two.offset[row], share)

@@ -12,72 +12,35 @@ from hypothesis import strategies as st
 
 from pipeline.converters import available
 from pipeline.converters.base import ControlRows, Controls
+from pipeline.converters.blend import Blend
 from pipeline.converters.stream import convert_recording
 from pipeline.pitch import live
-from pipeline.synthetic import glide, rest, sing, vibrato
+from pipeline.synthetic import sing, vibrato
 from pipeline.voice import Voice
+from tests.stage import RATE, Stage, phrase
 
-RATE = 48_000
 NAMES = sorted(available())
 VOICED = ["classic", "native"]  # those that make another voice
 UNGATED = Controls(auto_pitch=False, gate_db=-100.0)
 
 
-def phrase(seed: int = 1, hz: float = 190.0) -> np.ndarray:
-    """Notes, a glide, a consonant-like burst of noise, and rests: about two seconds."""
-    rng = np.random.default_rng(seed)
-    line = np.concatenate(
-        [
-            rest(0.1, RATE),
-            vibrato(hz, 0.6, RATE),
-            rest(0.15, RATE),
-            glide(hz, 1.6 * hz, 0.7, RATE),
-            rest(0.2, RATE),
-        ]
-    )
-    voice = sing(line, RATE, rng, snr_db=45)
-    voice[int(0.72 * RATE) : int(0.8 * RATE)] += 0.05 * rng.standard_normal(int(0.8 * RATE) - int(0.72 * RATE))
-    return voice[: len(voice) // 480 * 480].astype(np.float32)
-
-
-class Stage:
-    """A converter with some rows, stepped by hand."""
-
-    def __init__(self, name: str, rows: int = 1) -> None:
-        self.converter = available()[name](480)
-        self.state: Any = self.converter.open(rows)
-        self.voices = self.converter.voice_rows(rows)
-        self.controls = ControlRows(rows)
-        self.rows = rows
-
-    def set(self, row: int, controls: Controls, voice: Voice | None = None) -> None:
-        self.controls.set(row, controls)
-        if voice is not None:
-            self.voices.set(row, voice)
-
-    def step(self, blocks: dict[int, np.ndarray]) -> np.ndarray:
-        size = len(next(iter(blocks.values())))
-        audio, active = torch.zeros(self.rows, size), torch.zeros(self.rows, dtype=torch.bool)
-        for row, block in blocks.items():
-            audio[row] = torch.from_numpy(block)
-            active[row] = True
-        return self.converter.step(self.state, audio, self.voices, self.controls, active).numpy().copy()
-
-    def run(self, audio: np.ndarray, row: int = 0, size: int = 480) -> np.ndarray:
-        return np.concatenate([self.step({row: audio[i : i + size]})[row] for i in range(0, len(audio), size)])
+@pytest.fixture(scope="session", params=[None, 0.4], ids=["alone", "blended"])
+def blend(request: pytest.FixtureRequest, aria: Voice) -> Blend | None:
+    """All that must hold for one voice must hold for two."""
+    return None if request.param is None else Blend(aria, request.param)
 
 
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=12)
 @given(data=st.data())
-def test_block_invariance(name: str, bruno: Voice, data: st.DataObject) -> None:
+def test_block_invariance(name: str, bruno: Voice, blend: Blend | None, data: st.DataObject) -> None:
     audio = phrase()
     controls = Controls(pitch_semitones=3.0, formant_semitones=1.0, dry_wet=0.9)
     whole = Stage(name)
-    whole.set(0, controls, bruno)
+    whole.set(0, controls, bruno, blend)
     expected = whole.step({0: audio})[0]
     split = Stage(name)
-    split.set(0, controls, bruno)
+    split.set(0, controls, bruno, blend)
     unit = max(split.converter.hop, 37)
     sizes = data.draw(st.lists(st.integers(1, 40), min_size=1, max_size=8))
     out: list[np.ndarray] = []
@@ -91,13 +54,13 @@ def test_block_invariance(name: str, bruno: Voice, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_row_isolation(name: str, bruno: Voice, aria: Voice) -> None:
+def test_row_isolation(name: str, bruno: Voice, aria: Voice, blend: Blend | None) -> None:
     mine, other = phrase(1), phrase(2, hz=300)
     alone = Stage(name, rows=3)
-    alone.set(1, Controls(pitch_semitones=-2), aria)
+    alone.set(1, Controls(pitch_semitones=-2), bruno, blend)
     expected = alone.run(mine, row=1)
     crowd = Stage(name, rows=3)
-    crowd.set(1, Controls(pitch_semitones=-2), aria)
+    crowd.set(1, Controls(pitch_semitones=-2), bruno, blend)
     got = []
     for i, start in enumerate(range(0, len(mine), 480)):
         block = slice(start, start + 480)
@@ -108,31 +71,33 @@ def test_row_isolation(name: str, bruno: Voice, aria: Voice) -> None:
             rows[2] = mine[block] * 0.5
         if i == 30:
             crowd.state.reset(0)
-            crowd.set(0, Controls(pitch_semitones=7), bruno)
+            crowd.set(0, Controls(pitch_semitones=7), bruno, Blend(aria, 0.8))
+        if i == 60:
+            crowd.voices.clear(0)
         got.append(crowd.step(rows)[1])
     # a batched matrix product rounds a little differently for each batch size
     assert np.abs(np.concatenate(got) - expected).max() < (1e-5 if name == "native" else 1e-12)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_reset_row_is_a_new_row(name: str, bruno: Voice) -> None:
+def test_a_reset_row_is_a_new_row(name: str, bruno: Voice, blend: Blend | None) -> None:
     audio = phrase()
     fresh = Stage(name)
-    fresh.set(0, Controls(), bruno)
+    fresh.set(0, Controls(), bruno, blend)
     expected = fresh.run(audio)
     used = Stage(name)
-    used.set(0, Controls(), bruno)
+    used.set(0, Controls(), bruno, blend)
     used.run(phrase(5, hz=500))
     used.state.reset(0)
     assert np.array_equal(used.run(audio), expected)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_phase_continuity(name: str, aria: Voice) -> None:
+def test_phase_continuity(name: str, bruno: Voice, blend: Blend | None) -> None:
     """A held note has no seams: nothing at block boundaries that is not elsewhere."""
     audio = sing(vibrato(187.3, 1.5, RATE, depth_cents=0), RATE, np.random.default_rng(1), breath_db=-80)
     stage = Stage(name)
-    stage.set(0, Controls(pitch_semitones=4, auto_pitch=False), aria)
+    stage.set(0, Controls(pitch_semitones=4, auto_pitch=False), bruno, blend)
     out = stage.run(audio[: len(audio) // 480 * 480])[RATE // 2 :].astype(float)
     jerk = np.abs(np.diff(out, 3))
     seams = jerk[480 - 3 :: 480]
@@ -152,29 +117,29 @@ def test_delay_truth(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_null_when_dry_and_when_nothing_is_asked(name: str, bruno: Voice) -> None:
+def test_null_when_dry_and_when_nothing_is_asked(name: str, bruno: Voice, blend: Blend | None) -> None:
     audio = phrase()
     for controls, voice in ((Controls(dry_wet=0.0, gate_db=-100.0), bruno), (UNGATED, None)):
         stage = Stage(name)
-        stage.set(0, controls, voice)
+        stage.set(0, controls, voice, None if voice is None else blend)
         out, delay = stage.run(audio), stage.converter.delay
         expected = np.concatenate([np.zeros(delay, np.float32), audio])[: len(out)]
         assert np.abs(out - expected)[480:].max() < 1e-4
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_silence_in_silence_out(name: str, bruno: Voice) -> None:
+def test_silence_in_silence_out(name: str, bruno: Voice, blend: Blend | None) -> None:
     stage = Stage(name)
-    stage.set(0, Controls(), bruno)
+    stage.set(0, Controls(), bruno, blend)
     stage.run(phrase())
     tail = stage.run(np.zeros(RATE // 2 // 480 * 480, np.float32))
     assert not tail[4800:].any()
 
 
 @pytest.mark.parametrize("name", VOICED)
-def test_never_nan_and_it_recovers(name: str, bruno: Voice) -> None:
+def test_never_nan_and_it_recovers(name: str, bruno: Voice, blend: Blend | None) -> None:
     stage = Stage(name)
-    stage.set(0, Controls(), bruno)
+    stage.set(0, Controls(), bruno, blend)
     bad = phrase()
     bad[1000:3000:3] = np.nan
     bad[3001:5000:5] = np.inf
