@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import ssl
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from auto_voice.device import device_of
 from auto_voice.jobs.store import JobStore, migrate
 from auto_voice.jobs.supervisor import Supervisor
 from auto_voice.settings import Settings
@@ -117,7 +119,7 @@ def create_app(settings: Settings) -> web.Application:
     migrate(settings.database_url)
     store = ProfileStore(settings.storage.voice_profiles_dir)
     engine = Engine(
-        available(),
+        available(settings.live.threads or os.cpu_count() or 1, device_of(settings)),
         capacity=settings.live.capacity,
         block=48 * settings.live.block_ms,
         max_busy=settings.live.max_step_fraction,

@@ -6,12 +6,12 @@ import asyncio
 import os
 import shutil
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
 from aiohttp import web
 
 from auto_voice import __version__
+from auto_voice.device import gpu_available
 from auto_voice.jobs.supervisor import Supervisor
 from auto_voice.settings import Settings
 from auto_voice.web.websocket_handler import ENGINE
@@ -31,14 +31,6 @@ ENDPOINTS = {
     "ready": "/api/v1/health/ready",
     "alive": "/api/v1/health/live",
 }
-
-
-@cache
-def gpu_available() -> bool:
-    """Whether torch sees a CUDA device."""
-    import torch
-
-    return torch.cuda.is_available()
 
 
 def _storage(settings: Settings) -> str:

@@ -12,6 +12,15 @@ from pipeline.converters.passthrough import PassThrough
 DEFAULT = "native"  # what converts unless something else is asked for
 
 
-def available() -> dict[str, Callable[[int], Converter]]:
-    """Every converter that can run here: name -> factory taking the block in samples."""
-    return {"native": Native, "classic": Classic, "passthrough": lambda block: PassThrough(block=block)}
+def available(threads: int = 1, device: str = "cpu") -> dict[str, Callable[[int], Converter]]:
+    """Every converter that can run here: name -> factory taking the block in samples.
+
+    Args:
+        threads: how many share the rows of a step.
+        device: where networks run, "cpu" or "cuda".
+    """
+    return {
+        "native": lambda block: Native(block, threads=threads, device=device),
+        "classic": lambda block: Classic(block, threads=threads),
+        "passthrough": lambda block: PassThrough(block=block),
+    }

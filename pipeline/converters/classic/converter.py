@@ -15,7 +15,8 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.converters.base import ControlRows
+from kernels.hands import Hands
+from pipeline.converters.base import ControlRows, check_block
 from pipeline.converters.classic.design import Scratch, Targets, make_scratch
 from pipeline.converters.classic.hop import process_hop
 from pipeline.converters.classic.prior import PRIOR, Prior
@@ -27,11 +28,14 @@ from pipeline.vocoder.grains import Work, make_work
 from pipeline.vocoder.stream import DELAY, HOP, Stream, open_stream, reset_stream
 
 Float = NDArray[np.float32]
+Int = NDArray[np.int64]
 Bool = NDArray[np.bool_]
+Tools = tuple[Work, Scratch, live.Tables]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _step(
+    rows: Int,
     v: Stream,
     s: Rows,
     pitch: live.LiveState,
@@ -42,7 +46,6 @@ def _step(
     formant: Float,
     wet: Float,
     gate_db: Float,
-    active: Bool,
     melody: Float,
     x: Float,
     y: Float,
@@ -50,11 +53,8 @@ def _step(
     c: Scratch,
     tables: live.Tables,
 ) -> None:
-    """Convert; `melody` is (rows, hops) of known pitch, or (rows, 0) where it is to be tracked."""
-    for r in range(x.shape[0]):
-        if not active[r]:
-            y[r] = 0.0
-            continue
+    """Convert `rows`; `melody` is (all rows, hops) of known pitch, or (all rows, 0) if it is to be tracked."""
+    for r in rows:
         for h in range(0, x.shape[1], HOP):
             block = x[r, h : h + HOP]
             if melody.shape[1] > 0:
@@ -93,9 +93,10 @@ class Classic:
 
     Args:
         block: samples that a step usually takes; a multiple of `hop` (240, 5 ms).
+        threads: how many share the rows of a step.
 
     Raises:
-        ValueError: a block that is not.
+        ValueError: a block that is not, or no threads.
     """
 
     name = "classic"
@@ -103,13 +104,11 @@ class Classic:
     hop = HOP
     delay = DELAY
 
-    def __init__(self, block: int = 480) -> None:
+    def __init__(self, block: int = 480, threads: int = 1) -> None:
         if block <= 0 or block % HOP:
             raise ValueError(f"the block of `classic` must be a multiple of {HOP} samples, not {block}")
         self.block = block
-        self._work = make_work()
-        self._scratch = make_scratch()
-        self._tables = live.make_tables()
+        self._hands = Hands(threads, lambda: (make_work(), make_scratch(), live.make_tables()))
 
     def open(self, rows: int) -> ClassicState:
         """Allocate the state of `rows` streams."""
@@ -139,30 +138,30 @@ class Classic:
         f0_hz: Tensor | None = None,
     ) -> Tensor:
         """Convert (rows, samples) of audio; see `Converter.step`."""
-        rows, samples = audio.shape
-        if rows != state.rows or samples % HOP:
-            raise ValueError(f"audio must be ({state.rows}, a multiple of {HOP}), not ({rows}, {samples})")
-        if f0_hz is not None and f0_hz.shape != (rows, samples // HOP):
-            raise ValueError(f"f0_hz must be ({rows}, {samples // HOP}), not {tuple(f0_hz.shape)}")
-        if samples != state.output.shape[1]:
-            state.output = torch.zeros(rows, samples)
-        _step(
-            state.stream,
-            state.learnt,
-            state.pitch,
-            voices.targets,
-            PRIOR,
-            controls.pitch_semitones.numpy(),
-            controls.auto_pitch.numpy(),
-            controls.formant_semitones.numpy(),
-            controls.dry_wet.numpy(),
-            controls.gate_db.numpy(),
-            active.numpy(),
-            state.unknown if f0_hz is None else f0_hz.numpy(),
-            audio.numpy(),
-            state.output.numpy(),
-            self._work,
-            self._scratch,
-            self._tables,
-        )
+        check_block(state.rows, audio, HOP, f0_hz)
+        if audio.shape != state.output.shape:
+            state.output = torch.zeros(audio.shape)
+        state.output[~active] = 0
+        rows = np.flatnonzero(active.numpy())
+
+        def convert(start: int, end: int, tools: Tools) -> None:
+            _step(
+                rows[start:end],
+                state.stream,
+                state.learnt,
+                state.pitch,
+                voices.targets,
+                PRIOR,
+                controls.pitch_semitones.numpy(),
+                controls.auto_pitch.numpy(),
+                controls.formant_semitones.numpy(),
+                controls.dry_wet.numpy(),
+                controls.gate_db.numpy(),
+                state.unknown if f0_hz is None else f0_hz.numpy(),
+                audio.numpy(),
+                state.output.numpy(),
+                *tools,
+            )
+
+        self._hands.share(len(rows), convert)
         return state.output

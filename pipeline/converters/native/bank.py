@@ -28,10 +28,11 @@ class Banks:
         real = np.float32
         self._reader = reader
         self.width = size.width
-        self._keys = np.zeros((rows, size.heads, size.content, BANK_FRAMES), real)
-        self._values = np.zeros((rows, size.width, BANK_FRAMES), real)
-        self._shapes = np.zeros((rows, BANDS, BANK_FRAMES), real)
-        self._bias = np.zeros((rows, BANK_FRAMES), real)
+        self.keys = np.zeros((rows, size.heads, size.content, BANK_FRAMES), real)
+        self.values = np.zeros((rows, size.width, BANK_FRAMES), real)
+        self.shapes = np.zeros((rows, BANDS, BANK_FRAMES), real)
+        self.bias = np.zeros((rows, BANK_FRAMES), real)
+        self.version = np.zeros(rows, np.int64)  # changes with the voice of a row
         self.log_f0 = np.zeros(rows)  # log2 of the median pitch in Hz
         self.top = np.zeros(rows, np.int64)  # first band about which nothing is known
         self.summary = torch.zeros(rows, size.voice)
@@ -52,13 +53,14 @@ class Banks:
             weight = torch.from_numpy(bank.weight)[None]
             pitch = pitch_features(torch.from_numpy(bank.f0_hz)[None])
             read = self._reader.bank(content, shapes, pitch, weight.clamp(min=NOWHERE), torch.empty(1, 0))
-            self._keys[row] = read.keys[0].transpose(1, 2).numpy()
-            self._values[row] = read.values[0].transpose(1, 2).flatten(0, 1).numpy()
-            self._bias[row] = read.bias[0].numpy()
-        self._shapes[row] = bank.shapes.T
+            self.keys[row] = read.keys[0].transpose(1, 2).numpy()
+            self.values[row] = read.values[0].transpose(1, 2).flatten(0, 1).numpy()
+            self.bias[row] = read.bias[0].numpy()
+        self.shapes[row] = bank.shapes.T
         self.summary[row] = torch.from_numpy(bank.summary)
         self.scale[row] = torch.from_numpy(bank.scale)
         self.offset[row] = torch.from_numpy(bank.offset)
+        self.version[row] += 1
         self.log_f0[row] = np.log2(voice.median_f0_hz)
         self.top[row] = known_bands(voice)
 
@@ -72,9 +74,7 @@ class Banks:
             values: (n, width) the read values are added to it.
             shapes: (n, BANDS) the mean shapes are added to it.
         """
-        _attend(
-            rows, parts, queries.numpy(), self._keys, self._values, self._shapes, self._bias, values, shapes
-        )
+        _attend(rows, parts, queries.numpy(), self.keys, self.values, self.shapes, self.bias, values, shapes)
 
 
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")

@@ -8,6 +8,7 @@ singer's grains to it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,8 @@ from torch import Tensor
 
 from kernels.hands import Hands
 from pipeline.converters.base import ControlRows, check_block
-from pipeline.converters.native.envelopes import Envelopes, Memory
+from pipeline.converters.native.device import DeviceEnvelopes
+from pipeline.converters.native.envelopes import Envelopes, Renderer
 from pipeline.converters.native.frames import FRAME, Frames, find_marks, measure, open_frames, reset_frames
 from pipeline.converters.native.synthesis import design, lay
 from pipeline.converters.native.voices import NativeVoices
@@ -93,7 +95,7 @@ class NativeState:
     stream: Stream
     frames: Frames
     pitch: live.LiveState
-    memory: Memory  # of the network
+    memory: Any  # of the network
     output: Tensor
     unknown: Float  # (rows, 0): no pitch is known
     f0_in_hz: Tensor
@@ -114,6 +116,7 @@ class Native:
         block: samples that a step usually takes; a multiple of `hop` (480, 10 ms).
         weights: the network; the shipped one without.
         threads: how many share the rows of a step.
+        device: where the network runs: "cpu", or "cuda" in bfloat16.
 
     Raises:
         ValueError: a block that is not, or no threads.
@@ -124,12 +127,15 @@ class Native:
     hop = FRAME
     delay = DELAY
 
-    def __init__(self, block: int = 480, weights: Weights | None = None, threads: int = 1) -> None:
+    def __init__(
+        self, block: int = 480, weights: Weights | None = None, threads: int = 1, device: str = "cpu"
+    ) -> None:
         if block <= 0 or block % FRAME:
             raise ValueError(f"the block of `native` must be a multiple of {FRAME} samples, not {block}")
         self.block = block
         self._weights = weights or load_weights()
-        self._envelopes = Envelopes(self._weights.net)
+        net = self._weights.net
+        self._envelopes: Renderer = Envelopes(net) if device == "cpu" else DeviceEnvelopes(net, device)
         self._hands = Hands(threads, lambda: (make_work(), live.make_tables()))
 
     def open(self, rows: int) -> NativeState:
@@ -163,8 +169,8 @@ class Native:
         """Convert (rows, samples) of audio; see `Converter.step`."""
         check_block(state.rows, audio, FRAME, f0_hz)
         samples = audio.shape[1]
-        if samples != state.output.shape[1]:
-            state.output = torch.zeros(state.rows, samples)
+        if audio.shape != state.output.shape:
+            state.output = torch.zeros(audio.shape)
         state.output[~active] = 0
         sung = np.flatnonzero(active.numpy())
         x, y = audio.numpy(), state.output.numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -18,6 +19,20 @@ SHARPEN = 3.0  # of the envelope over frequency: grains are two periods long, an
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int64]
+
+
+class Renderer(Protocol):
+    """The network, wherever it runs."""
+
+    together: bool  # whether all rows of a step must be asked for in one call
+
+    def open(self, rows: int) -> Any:
+        """Allocate what `rows` streams remember; it has a `reset(row)`."""
+
+    def render(
+        self, memory: Any, rows: Int, frames: Frames, ratio: NDArray[np.float64], voices: NativeVoices
+    ) -> Float:
+        """Shapes (n, BANDS) that the targets of the n `rows` would have now, `ratio` (rows,) times higher."""
 
 
 @dataclass

@@ -24,10 +24,11 @@ class NativeVoices:
     """
 
     def __init__(self, rows: int, size: Size, reader: Reader) -> None:
-        self._banks = (Banks(rows, size, reader), Banks(rows, size, reader))
+        self.banks = (Banks(rows, size, reader), Banks(rows, size, reader))
         self._second: list[Voice | None] = [None] * rows  # what the rows of the second bank hold
-        self._parts = np.zeros((2, rows), np.float32)  # of the first and the second voice in what is sung
-        self._parts[0] = 1.0
+        self.parts = np.zeros((2, rows), np.float32)  # of the first and the second voice in what is sung
+        self.parts[0] = 1.0
+        self.version = np.zeros(rows, np.int64)  # changes with what is in force
         self.known = np.zeros(rows, np.bool_)
         self.log_f0 = np.zeros(rows)  # log2 of the median pitch in Hz
         self.top = np.zeros(rows, np.int64)  # first band about which nothing is known
@@ -37,7 +38,7 @@ class NativeVoices:
 
     def set(self, row: int, voice: Voice) -> None:
         """Give a row its target; filters move there over the next frame."""
-        self._banks[0].set(row, voice)
+        self.banks[0].set(row, voice)
         self._mix(row, 0.0)
         self.known[row] = True
 
@@ -57,21 +58,22 @@ class NativeVoices:
             raise ValueError(f"row {row} has no voice to blend {voice.name!r} with")
         if voice is not self._second[row]:
             self._second[row] = None  # until all of it is written
-            self._banks[1].set(row, voice)
+            self.banks[1].set(row, voice)
             self._second[row] = voice
         self._mix(row, share)
 
     def read(self, rows: NDArray[np.int64], queries: Tensor) -> tuple[Tensor, Tensor]:
         """Attend to the targets of n `rows` with (n, heads, content): (n, width) values, (n, BANDS) shapes."""
-        values = np.zeros((len(rows), self._banks[0].width), np.float32)
+        values = np.zeros((len(rows), self.banks[0].width), np.float32)
         shapes = np.zeros((len(rows), BANDS), np.float32)
-        for banks, parts in zip(self._banks, self._parts, strict=True):
+        for banks, parts in zip(self.banks, self.parts, strict=True):
             banks.add(rows, parts, queries, values, shapes)
         return torch.from_numpy(values), torch.from_numpy(shapes)
 
     def _mix(self, row: int, share: float) -> None:
-        one, two = self._banks
-        self._parts[0, row], self._parts[1, row] = 1.0 - share, share
+        one, two = self.banks
+        self.version[row] += 1
+        self.parts[0, row], self.parts[1, row] = 1.0 - share, share
         self.log_f0[row] = between(float(one.log_f0[row]), float(two.log_f0[row]), share)
         self.top[row] = bands_known_of(int(one.top[row]), int(two.top[row]), share)
         self.summary[row] = between(one.summary[row], two.summary[row], share)
