@@ -7,6 +7,7 @@ Every session sings its own synthetic line into the real engine at the pace of r
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 
 import numpy as np
@@ -41,9 +42,9 @@ class Counter:
         raise RuntimeError(message)
 
 
-async def carry(converter: str, count: int, seconds: float) -> EngineStats:
+async def carry(converter: str, count: int, seconds: float, threads: int) -> EngineStats:
     """Run `count` sessions for a while and return the engine's figures."""
-    engine = Engine({converter: available()[converter]}, capacity=count, block=BLOCK, max_busy=100.0)
+    engine = Engine({converter: available(threads)[converter]}, capacity=count, block=BLOCK, max_busy=100.0)
     await asyncio.to_thread(engine.warm)
     engine.start(asyncio.get_running_loop())
     controls = Controls(pitch_semitones=4.0)
@@ -72,10 +73,11 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--seconds", type=float, default=6, help="for each number of sessions")
     arguments.add_argument("--converter", default=DEFAULT)
+    arguments.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="that share a step's rows")
     args = arguments.parse_args()
     carried, p99, medians = 0, None, []
     for count in COUNTS:
-        stats = asyncio.run(carry(args.converter, count, args.seconds))
+        stats = asyncio.run(carry(args.converter, count, args.seconds, args.threads))
         print(
             f"  {count:3d} sessions: step p50 {stats.step_p50_ms:.2f} ms, p99 {stats.step_p99_ms:.2f} ms, "
             f"dropped {stats.dropped}"
