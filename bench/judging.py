@@ -9,10 +9,10 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from bench.transcription import Transcript, load_transcriber
 from pipeline import weights
 from pipeline.pitch import offline
 from pipeline.speaker import SpeakerEncoder
-from pipeline.weights.registry import FOR_BENCHMARKS
 
 Float = NDArray[np.float32]
 
@@ -27,9 +27,8 @@ class Judge:
 
     def __init__(self, models: Path) -> None:
         import onnxruntime
-        from faster_whisper import WhisperModel
 
-        files = {name: weights.fetch(name, models) for name in (*FOR_BENCHMARKS, "resemblyzer", "swiftf0")}
+        files = {name: weights.fetch(name, models) for name in ("dnsmos", "resemblyzer", "swiftf0")}
         self._encoder = SpeakerEncoder(files["resemblyzer"])
         self._swift = files["swiftf0"]
         options = onnxruntime.SessionOptions()
@@ -37,19 +36,23 @@ class Judge:
         self._dnsmos: Any = onnxruntime.InferenceSession(
             str(files["dnsmos"]), options, providers=["CPUExecutionProvider"]
         )
-        self._whisper: Any = WhisperModel(
-            str(files["whisper-model"].parent), device="cpu", compute_type="int8", cpu_threads=1
-        )
+        self._transcribe = load_transcriber(models)
         self._known: dict[tuple[str, int], Any] = {}
 
     def measure(self, source: Float, converted: Float, target: Float, semitones: int) -> dict[str, float]:
-        """Compare a conversion with its source and with an unseen recording of the target (all at 48 kHz)."""
+        """Compare a conversion with its source and with an unseen recording of the target (all at 48 kHz).
+
+        `wer` and `cer` are NaN where Whisper does not trust its own transcript of the source: there are no
+        words to lose. What it makes of the conversion counts as it is. `wer_all` is counted without asking.
+        Pitch is NaN where no instant is voiced in both.
+        """
         import jiwer
 
         heard = _low(converted)
         voice = self._once("voice", target, self._encoder.embed)
-        words = self._once("words", source, self._transcript)
-        said = self._transcript(heard)
+        told: Transcript = self._once("words", source, self._transcribe)
+        words, said = told.words, self._transcribe(heard).words
+        wer = float(jiwer.wer(words, said)) if words else float("nan")
         hz_in, hz_out = self._once("pitch", source, self._pitch), self._pitch(heard)
         frames = min(len(hz_in), len(hz_out))
         hz_in, hz_out = hz_in[:frames], hz_out[:frames]
@@ -58,8 +61,9 @@ class Judge:
         return {
             "similarity": float(self._encoder.embed(heard) @ voice),
             "similarity_of_source": float(self._once("own", source, self._encoder.embed) @ voice),
-            "wer": float(jiwer.wer(words, said)) if words else float("nan"),
-            "cer": float(jiwer.cer(words, said)) if words else float("nan"),
+            "wer": wer if told.trusted else float("nan"),
+            "cer": float(jiwer.cer(words, said)) if told.trusted else float("nan"),
+            "wer_all": wer,
             "pitch_median_abs_cents": float(np.median(cents)) if both.any() else float("nan"),
             "gross_pitch_errors": float(np.mean(cents > 50)) if both.any() else float("nan"),
             "voicing_agreement": float(np.mean((hz_in > 0) == (hz_out > 0))),
@@ -74,18 +78,6 @@ class Judge:
 
     def _pitch(self, audio: Float) -> Float:
         return offline.track(audio, RATE, self._swift).f0_hz
-
-    def _transcript(self, audio: Float) -> str:
-        segments, _ = self._whisper.transcribe(
-            audio,
-            language="en",
-            beam_size=1,
-            temperature=0.0,
-            without_timestamps=True,
-            condition_on_previous_text=False,
-        )
-        text = " ".join(segment.text for segment in segments).lower()
-        return " ".join("".join(c if c.isalnum() or c == "'" else " " for c in text).split())
 
     def _ovrl(self, audio: Float) -> float:
         length = int(DNSMOS_S * RATE)

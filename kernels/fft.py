@@ -1,6 +1,6 @@
 """Real FFTs of small power-of-two sizes for use inside other compiled loops.
 
-Stockham's autosort radix-2 algorithm on separate real and imaginary arrays; a real transform of n samples
+Stockham's autosort algorithm, radix 4, on separate real and imaginary arrays; a real transform of n samples
 runs as a complex one of n / 2 (Sorensen et al., "Real-valued fast Fourier transform algorithms", IEEE
 ASSP-35, 1987). Everything a transform needs is made once by `plan`.
 """
@@ -44,29 +44,54 @@ def plan(size: int) -> Plan:
 def _complex_fft(n: int, sign: float, p: Plan) -> int:
     """Transform p.work[0:2, :n] (re, im) with exp(-sign i ...); returns the work row of the result, 0 or 2."""
     source, target = 0, 2
-    full = 2 * p.cos.shape[0]
     length, stride = n, 1
-    while length > 1:
-        half = length // 2
-        re, im = p.work[source], p.work[source + 1]
-        out_re, out_im = p.work[target], p.work[target + 1]
-        step = full // length
-        for i in range(half):
-            wr = p.cos[i * step]
-            wi = np.float32(-sign) * p.sin[i * step]
-            a, b = stride * i, stride * (i + half)
-            c, d = stride * 2 * i, stride * (2 * i + 1)
-            for q in range(stride):
-                ar, ai = re[a + q], im[a + q]
-                br, bi = re[b + q], im[b + q]
-                out_re[c + q] = ar + br
-                out_im[c + q] = ai + bi
-                dr, di = ar - br, ai - bi
-                out_re[d + q] = dr * wr - di * wi
-                out_im[d + q] = dr * wi + di * wr
+    while length >= 4:
+        _pass(length, stride, sign, p, p.work[source : source + 2], p.work[target : target + 2])
         source, target = target, source
-        length, stride = half, stride * 2
+        length, stride = length // 4, stride * 4
+    if length == 2:
+        x, out = p.work[source : source + 2], p.work[target : target + 2]
+        for part in range(2):
+            for q in range(stride):
+                out[part, q] = x[part, q] + x[part, stride + q]
+                out[part, stride + q] = x[part, q] - x[part, stride + q]
+        source = target
     return source
+
+
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+def _pass(length: int, stride: int, sign: float, p: Plan, x: Float, out: Float) -> None:
+    """One radix-4 pass: four quarters of x (re and im) become every fourth of out."""
+    turn = np.float32(sign)
+    step = 2 * p.cos.shape[0] // length
+    quarter = length // 4
+    re, im, out_re, out_im = x[0], x[1], out[0], out[1]
+    for i in range(quarter):
+        k = i * step
+        one_re, one_im = p.cos[k], -turn * p.sin[k]
+        two_re, two_im = p.cos[2 * k], -turn * p.sin[2 * k]
+        three_re, three_im = one_re * two_re - one_im * two_im, one_re * two_im + one_im * two_re
+        at, next_, o = stride * i, stride * quarter, stride * 4 * i
+        for q in range(stride):
+            a, b = at + q, at + next_ + q
+            c, d = b + next_, b + 2 * next_
+            even_re, even_im = re[a] + re[c], im[a] + im[c]
+            less_re, less_im = re[a] - re[c], im[a] - im[c]
+            odd_re, odd_im = re[b] + re[d], im[b] + im[d]
+            side_re, side_im = turn * (im[b] - im[d]), -turn * (re[b] - re[d])
+            out_re[o + q], out_im[o + q] = even_re + odd_re, even_im + odd_im
+            j = o + stride + q
+            made_re, made_im = less_re + side_re, less_im + side_im
+            out_re[j] = made_re * one_re - made_im * one_im
+            out_im[j] = made_re * one_im + made_im * one_re
+            j += stride
+            made_re, made_im = even_re - odd_re, even_im - odd_im
+            out_re[j] = made_re * two_re - made_im * two_im
+            out_im[j] = made_re * two_im + made_im * two_re
+            j += stride
+            made_re, made_im = less_re - side_re, less_im - side_im
+            out_re[j] = made_re * three_re - made_im * three_im
+            out_im[j] = made_re * three_im + made_im * three_re
 
 
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")

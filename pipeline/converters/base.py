@@ -55,6 +55,19 @@ class ControlRows:
             getattr(self, field.name)[row] = getattr(controls, field.name)
 
 
+def check_block(rows: int, audio: Tensor, hop: int, f0_hz: Tensor | None) -> None:
+    """Refuse what does not fit a state of `rows` streams whose converter takes multiples of `hop` samples.
+
+    Raises:
+        ValueError: audio that is not (rows, a multiple of hop), or f0_hz that does not go with it.
+    """
+    samples = audio.shape[1]
+    if audio.shape[0] != rows or samples % hop:
+        raise ValueError(f"audio must be ({rows}, a multiple of {hop}), not {tuple(audio.shape)}")
+    if f0_hz is not None and f0_hz.shape != (rows, samples // F0_HOP):
+        raise ValueError(f"f0_hz must be ({rows}, {samples // F0_HOP}), not {tuple(f0_hz.shape)}")
+
+
 class VoiceRows(Protocol):
     """The target voice of every row, in the layout of one converter."""
 

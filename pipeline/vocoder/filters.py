@@ -8,10 +8,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from kernels import fft
 from pipeline.timbre import BAND_CENTRES_HZ, BANDS, erb_rate
 from pipeline.vocoder.grains import Work
-from pipeline.vocoder.stream import BINS, FFT_SIZE, SPREAD
+from pipeline.vocoder.stream import BINS
 
 Float = NDArray[np.float32]
 
@@ -52,10 +51,7 @@ def band_of(hz: float) -> float:
 
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def shape_filter(source: Float, strength: float, gain: Float, w: Work) -> None:
-    """Turn w.difference (log power by band) into `gain` (BINS,), keeping the loudness of `source` (BANDS,).
-
-    The impulse response is cut to SPREAD samples to either side, so that grains stay short.
-    """
+    """Turn w.difference (log power by band) into `gain` (BINS,), keeping the loudness of `source` (BANDS,)."""
     mean = 0.0
     for b in range(BANDS):
         mean += w.difference[b] / BANDS
@@ -68,14 +64,9 @@ def shape_filter(source: Float, strength: float, gain: Float, w: Work) -> None:
     for b in range(BANDS):
         w.difference[b] = math.exp(0.5 * (w.difference[b] + level))
     for k in range(BINS):
-        w.re_filter[k] = at(w.difference, w.band_of_bin[k])
-        w.im_filter[k] = 0.0
-    fft.irfft(w.re_filter, w.im_filter, FFT_SIZE, w.buffer, w.plan)
-    for i in range(1, FFT_SIZE // 2 + 1):
-        fade = 0.5 + 0.5 * math.cos(math.pi * i / (SPREAD + 1)) if i <= SPREAD else 0.0
-        w.buffer[i] *= fade
-        if i < FFT_SIZE // 2:
-            w.buffer[FFT_SIZE - i] *= fade
-    fft.rfft(w.buffer, FFT_SIZE, w.re_filter, w.im_filter, w.plan)
+        gain[k] = 0.0
+    for b in range(BANDS):
+        for k in range(BINS):
+            gain[k] += w.difference[b] * w.gain_of_band[b, k]
     for k in range(BINS):
-        gain[k] = max(w.re_filter[k], 0.0)
+        gain[k] = max(gain[k], np.float32(0.0))

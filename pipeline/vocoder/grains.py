@@ -31,8 +31,6 @@ class Work(NamedTuple):
     im: Float  # (BINS,)
     re_change: Float  # (BINS,) spectrum of its difference from the grain one period earlier
     im_change: Float  # (BINS,)
-    re_filter: Float  # (BINS,)
-    im_filter: Float  # (BINS,)
     power: Float  # (BANDS,) log power of the grain
     change: Float  # (BANDS,) log power of the difference
     difference: Float  # (BANDS,) wanted change of log power
@@ -41,6 +39,7 @@ class Work(NamedTuple):
     sinc: Float  # (PHASES + 1, TAPS) interpolation filters by fraction of a sample
     hann: Float  # (WINDOW_STEPS + 2,) from the middle of a Hann window to its edge
     band_of_bin: Float  # (BINS,) position among the bands, fractional, of each bin
+    gain_of_band: Float  # (BANDS, BINS) what each band adds to a filter
 
 
 def make_work() -> Work:
@@ -50,6 +49,7 @@ def make_work() -> Work:
     kernel = np.sinc(tap) * np.cos(np.pi * tap / (TAPS + 1)) ** 2
     kernel /= kernel.sum(1, keepdims=True)
     frequency = np.arange(BINS) * SAMPLE_RATE / FFT_SIZE
+    band_of_bin = np.interp(frequency, BAND_CENTRES_HZ, np.arange(BANDS))
     edge = np.minimum(np.arange(WINDOW_STEPS + 2) / WINDOW_STEPS, 1)
     real = np.float32
     return Work(
@@ -60,8 +60,6 @@ def make_work() -> Work:
         im=np.zeros(BINS, real),
         re_change=np.zeros(BINS, real),
         im_change=np.zeros(BINS, real),
-        re_filter=np.zeros(BINS, real),
-        im_filter=np.zeros(BINS, real),
         power=np.zeros(BANDS, real),
         change=np.zeros(BANDS, real),
         difference=np.zeros(BANDS, real),
@@ -69,8 +67,21 @@ def make_work() -> Work:
         weight=np.zeros(BANDS, real),
         sinc=kernel.astype(real),
         hann=(0.5 + 0.5 * np.cos(np.pi * edge)).astype(real),
-        band_of_bin=np.interp(frequency, BAND_CENTRES_HZ, np.arange(BANDS)).astype(real),
+        band_of_bin=band_of_bin.astype(real),
+        gain_of_band=_gain_of_band(band_of_bin).astype(real),
     )
+
+
+def _gain_of_band(band_of_bin: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Filters that are 1 in one band and fall to 0 in the next, (BANDS, BINS).
+
+    Their impulse responses are cut to SPREAD samples to either side, so that filtered grains stay short.
+    """
+    sharp = np.maximum(1 - np.abs(band_of_bin - np.arange(BANDS)[:, None]), 0)
+    response = np.fft.irfft(sharp, FFT_SIZE)
+    away = np.minimum(np.arange(FFT_SIZE), FFT_SIZE - np.arange(FFT_SIZE))
+    fade = np.where(away <= SPREAD, 0.5 + 0.5 * np.cos(np.pi * away / (SPREAD + 1)), 0)
+    return np.fft.rfft(response * fade).real
 
 
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")

@@ -141,4 +141,3 @@ FILES = {
     )
 }
 REQUIRED = ("resemblyzer", "swiftf0", "spleeter-data", "spleeter-index")
-FOR_BENCHMARKS = ("dnsmos", "whisper-model", "whisper-config", "whisper-tokenizer", "whisper-vocabulary")

@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kernels import stft
@@ -19,7 +19,6 @@ def through(x: np.ndarray, sizes: list[int], size: int = 64) -> np.ndarray:
     return np.concatenate(out) if out else np.zeros(0, np.float32)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 90), min_size=3, max_size=20))
 def test_analysis_and_synthesis_are_the_identity_for_any_split(sizes: list[int]) -> None:
     x = np.random.default_rng(1).standard_normal(sum(sizes)).astype(np.float32)

@@ -46,7 +46,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         timbres = [["af_bella", "af_bella", 0.0], ["am_adam", "bf_alice", 0.4], ["af_nova", "af_sky", 0.0]]
         (folder / "renditions" / f"{n:05d}.json").write_text(json.dumps({"timbres": timbres}))
         for k, vowel in enumerate("aiu"):
-            keep(f"kok_{n:05d}-{k}", 10 * n, vowel)
+            keep(f"renditions_{n:05d}-{k}", 10 * n, vowel)
     keep("real_vctk-p900_001", 3, "e")
     keep("real_vctk-p901_001", 4, "a")
     return folder
@@ -71,7 +71,7 @@ def test_what_is_heard_is_what_was_sung() -> None:
 
 
 def test_batches_are_aligned_and_whole(work: Path) -> None:
-    material = Material(work / "features", work / "renditions")
+    material = Material(work / "features", [work / "renditions"])
     assert len(material.aligned) == 2
     assert len(material.real) == 2
     batch = Sampler(material, seed=1).batch(6)
@@ -110,7 +110,7 @@ def test_losses_know_level_error_and_flatness() -> None:
 
 
 def test_training_goes_on_where_it_was(work: Path, tmp_path: Path) -> None:
-    material = Material(work / "features", work / "renditions")
+    material = Material(work / "features", [work / "renditions"])
     options = Namespace(checkpoint=tmp_path / "c.pt", start=None, steps=4, rate=1e-3, critic=0.1, dynamics=0.1)
     sampler = Sampler(material, seed=2)
     trainer = Trainer(options)

@@ -2,7 +2,7 @@
 
     python -m training.native --audio DIR --models DIR --work DIR
 
-Hours on two CPU cores, nearly all of them in speaking and training. Needs `pip install -e .[bench]` and npm.
+Hours on two CPU cores, nearly all of them in speaking and training. Needs `pip install -e .[training]` and npm.
 """
 
 from __future__ import annotations
@@ -30,11 +30,13 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="renditions, features, checkpoints")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
-    sentences, renditions, features = (args.work / n for n in ("sentences.txt", "renditions", "features"))
+    names = ("sentences.txt", "renditions", "sung", "features")
+    sentences, renditions, sung, features = (args.work / name for name in names)
     if not sentences.exists():
         write_sentences(args.audio, args.models, sentences)
     render(sentences.read_text().splitlines(), load_kokoro(args.models), renditions, count=SENTENCES, seed=1)
-    material = ("--renditions", str(renditions), "--features", str(features))
+    _run("singing", "--audio", str(args.audio), "--renditions", str(renditions), "--sung", str(sung))
+    material = ("--renditions", str(renditions), str(sung), "--features", str(features))
     _run("extract", "--audio", str(args.audio), *material)
     start: tuple[str, ...] = ()
     for number, stage in enumerate((FIRST, SECOND, THIRD), 1):

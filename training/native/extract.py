@@ -1,6 +1,6 @@
 """Listen to recordings, every 5 ms, with the ears of `native`: one small file for each.
 
-python -m training.native.extract --audio DIR --renditions DIR --features DIR
+python -m training.native.extract --audio DIR --renditions DIR [DIR …] --features DIR
 """
 
 from __future__ import annotations
@@ -70,18 +70,19 @@ def listen(audio: Float) -> tuple[Float, Float]:
     return power, f0
 
 
-def recordings(audio: Path, renditions: Path) -> Iterator[tuple[str, Path]]:
+def recordings(audio: Path, renditions: list[Path]) -> Iterator[tuple[str, Path]]:
     """What to listen to, by the name of its features."""
     yield from training_recordings(audio)
-    for file in sorted(renditions.glob("*.flac")):
-        yield f"kok_{file.stem}", file
+    for folder in renditions:
+        for file in sorted(folder.glob("*.flac")):
+            yield f"{folder.name}_{file.stem}", file
 
 
 def main() -> None:
     """Listen to what has not been listened to."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--audio", type=Path, required=True)
-    parser.add_argument("--renditions", type=Path, required=True)
+    parser.add_argument("--renditions", type=Path, nargs="+", required=True)
     parser.add_argument("--features", type=Path, required=True)
     args = parser.parse_args()
     args.features.mkdir(parents=True, exist_ok=True)

@@ -8,14 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.content import HEARD
+from pipeline.converters.native.frames import PEAK_FALL, PEAK_LEAST, PRIOR_FRAMES, level_of
 from pipeline.timbre import BAND_CENTRES_HZ, BANDS
 
 Float = NDArray[np.float32]
 
-PEAK_FALL = 0.25 * 0.005  # nats of power in a hop
-PRIOR_HOPS = 200.0  # what the average voice counts for in a running mean
-PEAK_LEAST = -9.0
+PRIOR_HOPS = 2 * PRIOR_FRAMES  # what the average voice counts for in a running mean
 FLOOR = -20.7
 
 
@@ -72,25 +70,14 @@ def steady_noise(power: Float, voiced: NDArray[np.bool_]) -> Float:
     return np.where(voiced[:, None], power, steady).astype(np.float32)
 
 
-def level_of(power: Float) -> Float:
-    """(…, BANDS) log power -> (…,) log of the mean power of the bands that every recording holds."""
-    top = power[..., :HEARD].max(-1)
-    return np.asarray(top + np.log(np.mean(np.exp(power[..., :HEARD] - top[..., None]), -1)), np.float32)
-
-
 def relative_level(power: Float, seed: float = -np.inf) -> Float:
     """Level against a slowly falling running peak, over 10: (hops, BANDS) -> (hops,)."""
     level = level_of(power)
     seed = max(seed, PEAK_LEAST)
     # a maximum that falls: the maximum of what was, lifted by how much has been fallen since
-    fall = np.arange(len(level), dtype=np.float32) * np.float32(PEAK_FALL)
+    fall = np.arange(len(level), dtype=np.float32) * np.float32(PEAK_FALL / 2)  # hops are half frames
     peak = np.maximum(np.maximum.accumulate(level + fall), seed) - fall
     return np.asarray((level - peak) / 10.0, np.float32)
-
-
-def shape_of(power: Float) -> Float:
-    """Log power less its mean over the bands that every recording holds."""
-    return np.asarray(power - power[..., :HEARD].mean(-1, keepdims=True), np.float32)
 
 
 def running_average(

@@ -137,7 +137,7 @@ def main() -> None:
     """Train, report, save."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--features", type=Path, required=True)
-    parser.add_argument("--renditions", type=Path, required=True)
+    parser.add_argument("--renditions", type=Path, nargs="+", required=True)
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--start", type=Path, help="checkpoint to start from, if there is none to resume")
     parser.add_argument("--steps", type=int, default=6000)

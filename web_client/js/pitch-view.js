@@ -3,6 +3,7 @@
  * @module
  */
 
+import { matchScreen } from './canvas.js';
 import { midiOf, noteName } from './notes.js';
 import { SAMPLE_RATE } from './protocol.js';
 
@@ -63,10 +64,7 @@ export class PitchView {
   }
 
   resize() {
-    const ratio = devicePixelRatio || 1;
-    this.canvas.width = Math.round(this.canvas.clientWidth * ratio);
-    this.canvas.height = Math.round(this.canvas.clientHeight * ratio);
-    this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    matchScreen(this.context);
     this.draw();
   }
 

@@ -15,10 +15,10 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.content import HEARD, Past, StreamedBlocks, encoder_inputs
-from pipeline.converters.base import F0_HOP, ControlRows
+from kernels.hands import Hands
+from pipeline.converters.base import ControlRows, check_block
+from pipeline.converters.native.envelopes import Envelopes, Memory
 from pipeline.converters.native.frames import FRAME, Frames, find_marks, measure, open_frames, reset_frames
-from pipeline.converters.native.network import decoder_inputs, pitch_features
 from pipeline.converters.native.synthesis import design, lay
 from pipeline.converters.native.voices import NativeVoices
 from pipeline.converters.native.weights import Weights, load_weights
@@ -28,11 +28,10 @@ from pipeline.vocoder.controls import follow_pitch, follow_size, give, octaves_a
 from pipeline.vocoder.grains import Work, make_work
 from pipeline.vocoder.stream import DELAY, HOP, Stream, open_stream, reset_stream
 
-SHARPEN = 3.0  # of the envelope over frequency: grains are two periods long, and filters short, which blurs it
-
 Float = NDArray[np.float32]
 Int = NDArray[np.int64]
 Bool = NDArray[np.bool_]
+Tools = tuple[Work, live.Tables]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -94,8 +93,7 @@ class NativeState:
     stream: Stream
     frames: Frames
     pitch: live.LiveState
-    heard: Past  # of the encoder
-    said: Past  # of the decoder
+    memory: Memory  # of the network
     output: Tensor
     unknown: Float  # (rows, 0): no pitch is known
     f0_in_hz: Tensor
@@ -106,8 +104,7 @@ class NativeState:
         reset_stream(self.stream, row)
         reset_frames(self.frames, row)
         live.reset_row(self.pitch, row)
-        self.heard.reset(row)
-        self.said.reset(row)
+        self.memory.reset(row)
 
 
 class Native:
@@ -116,9 +113,10 @@ class Native:
     Args:
         block: samples that a step usually takes; a multiple of `hop` (480, 10 ms).
         weights: the network; the shipped one without.
+        threads: how many share the rows of a step.
 
     Raises:
-        ValueError: a block that is not.
+        ValueError: a block that is not, or no threads.
     """
 
     name = "native"
@@ -126,15 +124,13 @@ class Native:
     hop = FRAME
     delay = DELAY
 
-    def __init__(self, block: int = 480, weights: Weights | None = None) -> None:
+    def __init__(self, block: int = 480, weights: Weights | None = None, threads: int = 1) -> None:
         if block <= 0 or block % FRAME:
             raise ValueError(f"the block of `native` must be a multiple of {FRAME} samples, not {block}")
         self.block = block
         self._weights = weights or load_weights()
-        self._encoder = StreamedBlocks(self._weights.net.encoder.body)
-        self._decoder = StreamedBlocks(self._weights.net.decoder.body)
-        self._work = make_work()
-        self._tables = live.make_tables()
+        self._envelopes = Envelopes(self._weights.net)
+        self._hands = Hands(threads, lambda: (make_work(), live.make_tables()))
 
     def open(self, rows: int) -> NativeState:
         """Allocate the state of `rows` streams."""
@@ -144,8 +140,7 @@ class Native:
             stream,
             open_frames(rows),
             live.open_state(rows),
-            self._encoder.open(rows),
-            self._decoder.open(rows),
+            self._envelopes.open(rows),
             torch.zeros(rows, self.block),
             np.zeros((rows, 0), np.float32),
             torch.from_numpy(stream.f0_in),
@@ -166,13 +161,10 @@ class Native:
         f0_hz: Tensor | None = None,
     ) -> Tensor:
         """Convert (rows, samples) of audio; see `Converter.step`."""
-        rows, samples = audio.shape
-        if rows != state.rows or samples % FRAME:
-            raise ValueError(f"audio must be ({state.rows}, a multiple of {FRAME}), not ({rows}, {samples})")
-        if f0_hz is not None and f0_hz.shape != (rows, samples // F0_HOP):
-            raise ValueError(f"f0_hz must be ({rows}, {samples // F0_HOP}), not {tuple(f0_hz.shape)}")
+        check_block(state.rows, audio, FRAME, f0_hz)
+        samples = audio.shape[1]
         if samples != state.output.shape[1]:
-            state.output = torch.zeros(rows, samples)
+            state.output = torch.zeros(state.rows, samples)
         state.output[~active] = 0
         sung = np.flatnonzero(active.numpy())
         x, y = audio.numpy(), state.output.numpy()
@@ -180,8 +172,7 @@ class Native:
             hops = slice(start // HOP, (start + FRAME) // HOP)
             melody = state.unknown if f0_hz is None else f0_hz.numpy()[:, hops]
             frame = slice(start, start + FRAME)
-            with torch.inference_mode():
-                self._frame(state, sung, x[:, frame], voices, controls, melody, y[:, frame])
+            self._frame(state, sung, x[:, frame], voices, controls, melody, y[:, frame])
         return state.output
 
     def _frame(
@@ -194,54 +185,53 @@ class Native:
         melody: Float,
         y: Float,
     ) -> None:
-        _listen(
-            rows,
-            state.stream,
-            state.frames,
-            state.pitch,
-            self._weights.prior,
-            voices.known,
-            voices.log_f0,
-            controls.pitch_semitones.numpy(),
-            controls.auto_pitch.numpy(),
-            controls.formant_semitones.numpy(),
-            controls.gate_db.numpy(),
-            melody,
-            x,
-            self._work,
-            self._tables,
-        )
-        wanted = self._envelopes(state, rows, voices)
-        _sing(
-            rows,
-            state.stream,
-            state.frames,
-            voices.known,
-            voices.top,
-            wanted,
-            controls.dry_wet.numpy(),
-            y,
-            self._work,
-        )
+        """Convert one frame of each of `rows`, shared among the hands."""
 
-    def _envelopes(self, state: NativeState, rows: Int, voices: NativeVoices) -> Float:
-        """The shapes (n, BANDS) that the targets of the n `rows` would have now."""
-        f, net, index = state.frames, self._weights.net, torch.from_numpy(rows)
-        shape, average, level, f0 = (torch.from_numpy(a[rows]) for a in (f.shape, f.average, f.level, f.f0))
-        heard = net.encoder.first(encoder_inputs(shape, level, f0, average))
-        content = net.encoder.finish(self._encoder.step(heard, state.heard, rows))
-        pitch = pitch_features(f0 * torch.from_numpy(state.stream.ratio[rows]).float())
-        read, mean = voices.read(rows, net.reader.queries(content, pitch))
-        said = net.decoder.first(decoder_inputs(content, level, pitch, read, mean, voices.summary[index]))
-        out = net.decoder.finish(self._decoder.step(said, state.said, rows), mean)
-        out = out - out[:, :HEARD].mean(1, keepdim=True)
-        kind = (f0 > 0).long()
-        wanted = torch.addcmul(voices.offset[index, kind], out, voices.scale[index, kind])
-        sharp: Float = (wanted + SHARPEN * (wanted - _blurred(wanted))).numpy()
-        return sharp
+        def listen(start: int, end: int, tools: Tools) -> None:
+            _listen(
+                rows[start:end],
+                state.stream,
+                state.frames,
+                state.pitch,
+                self._weights.prior,
+                voices.known,
+                voices.log_f0,
+                controls.pitch_semitones.numpy(),
+                controls.auto_pitch.numpy(),
+                controls.formant_semitones.numpy(),
+                controls.gate_db.numpy(),
+                melody,
+                x,
+                *tools,
+            )
 
+        def sing(start: int, end: int, tools: Tools) -> None:
+            _sing(
+                rows[start:end],
+                state.stream,
+                state.frames,
+                voices.known,
+                voices.top,
+                wanted[start:end],
+                controls.dry_wet.numpy(),
+                y,
+                tools[0],
+            )
 
-def _blurred(shapes: Tensor) -> Tensor:
-    """(n, BANDS) smoothed over neighbouring bands."""
-    wide = torch.cat((shapes[:, :1], shapes, shapes[:, -1:]), 1)
-    return 0.25 * wide[:, :-2] + 0.5 * shapes + 0.25 * wide[:, 2:]
+        def render(start: int, end: int) -> None:
+            some = rows[start:end]
+            ratio = state.stream.ratio
+            wanted[start:end] = self._envelopes.render(state.memory, some, state.frames, ratio, voices)
+
+        def convert(start: int, end: int, tools: Tools) -> None:
+            listen(start, end, tools)
+            render(start, end)
+            sing(start, end, tools)
+
+        wanted = np.empty((len(rows), BANDS), np.float32)
+        if self._envelopes.together:
+            self._hands.share(len(rows), listen)
+            render(0, len(rows))
+            self._hands.share(len(rows), sing)
+        elif len(rows):
+            self._hands.share(len(rows), convert)

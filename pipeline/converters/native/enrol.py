@@ -7,8 +7,17 @@ import torch
 from numba import njit
 from numpy.typing import NDArray
 
-from pipeline.content import HEARD
-from pipeline.converters.native.frames import FRAME, SMOOTHING, Frames, find_marks, measure, open_frames
+from pipeline.converters.native.frames import (
+    FRAME,
+    SMOOTHING,
+    Frames,
+    find_marks,
+    level_of,
+    loudness,
+    measure,
+    open_frames,
+    shape_of,
+)
 from pipeline.converters.native.weights import Weights, load_weights
 from pipeline.pitch import live
 from pipeline.timbre import BANDS, SAMPLE_RATE
@@ -19,7 +28,6 @@ from pipeline.voice import BANK_FRAMES, Timbre, TimbreBank, VoiceFrames
 
 Float = NDArray[np.float32]
 
-LOUD = 0.9  # a frame this far below the peak (over 10, nats: 39 dB) counts for nothing
 SPREAD_LIMIT = (1.0, 2.0)  # bounds of the factor on the network's deviations from its mean
 ENOUGH = 50  # frames of a kind that calibration needs
 HELD_FRAMES = 64  # of a sound that the encoder hears before it is sure of it
@@ -79,14 +87,14 @@ def make_bank(heard: VoiceFrames, weights: Weights | None = None) -> TimbreBank:
     Raises:
         ValueError: a recording that holds next to nothing.
     """
-    weight = np.clip(1.0 + heard.level / np.float32(LOUD), 0, 1).astype(np.float32)
+    weight = loudness(heard.level)
     loud = np.flatnonzero(weight > 0.02)
     if len(loud) < ENOUGH:
         raise ValueError(f"only {len(loud) * FRAME / SAMPLE_RATE:.1f} s of sound")
-    chosen = _spread_out(loud, heard.f0_hz > 0)
+    voiced = heard.f0_hz > 0
+    chosen = _spread_out(loud, voiced)
     weights = weights or load_weights()
     net = weights.net
-    voiced = heard.f0_hz > 0
     mean = (heard.shape[voiced] if voiced.any() else heard.shape).mean(0)
     with torch.inference_mode():
         shape, level, f0 = (torch.from_numpy(a)[None] for a in (heard.shape, heard.level, heard.f0_hz))
@@ -99,7 +107,7 @@ def make_bank(heard: VoiceFrames, weights: Weights | None = None) -> TimbreBank:
             torch.from_numpy(weight[chosen])[None],
         )
         rendered = net.render(content, level, f0, bank)[0].numpy()
-    scale, offset = _calibrate(_level_free(rendered), own, voiced, weight > 0.1)
+    scale, offset = _calibrate(shape_of(rendered), own, voiced, weight > 0.1)
     return _padded(
         own[chosen],
         content[0, chosen].numpy(),
@@ -116,14 +124,14 @@ def bank_of_averages(timbre: Timbre, median_f0_hz: float, weights: Weights | Non
     """What `native` can read of a voice of which only averages were kept: one frame for each class of sound."""
     weights = weights or load_weights()
     net = weights.net
-    shapes = _level_free(np.concatenate((timbre.unvoiced[None], timbre.voiced + timbre.classes)))
+    shapes = shape_of(np.concatenate((timbre.unvoiced[None], timbre.voiced + timbre.classes)))
     f0 = np.full(len(shapes), median_f0_hz, np.float32)
     f0[0] = 0
     weight = np.ones(len(shapes), np.float32)
     with torch.inference_mode():
         held = torch.from_numpy(shapes)[:, None].expand(-1, HELD_FRAMES, -1)
         pitch = torch.from_numpy(f0)[:, None].expand(-1, HELD_FRAMES)
-        mean = torch.from_numpy(_level_free(timbre.voiced)).expand_as(held)
+        mean = torch.from_numpy(shape_of(timbre.voiced)).expand_as(held)
         content = net.encode(held, torch.full_like(pitch, -0.1), pitch, mean)[:, -1]
         bank = net.enrol(
             content[None], torch.from_numpy(shapes)[None], pitch[None, :, 0], torch.from_numpy(weight)[None]
@@ -142,13 +150,13 @@ def bank_of_averages(timbre: Timbre, median_f0_hz: float, weights: Weights | Non
 
 def steady(heard: VoiceFrames) -> Float:
     """The shapes with noise averaged over time as `measure` does it, (frames, BANDS)."""
-    power = heard.shape - _log_mean(heard.shape) + 10.0 * heard.level[:, None]
+    power = heard.shape - level_of(heard.shape)[:, None] + 10.0 * heard.level[:, None]
     voiced = heard.f0_hz > 0
     for n in range(1, len(power)):
         if not voiced[n] and not voiced[n - 1]:
             mixed = (1 - SMOOTHING) * np.exp(power[n - 1]) + SMOOTHING * np.exp(power[n])
             power[n] = np.log(np.maximum(mixed, 1e-30))
-    return _level_free(power)
+    return shape_of(power)
 
 
 def _padded(
@@ -204,13 +212,3 @@ def _calibrate(
             scale[kind] = np.clip(wanted.std(0) / np.maximum(made.std(0), 0.05), *SPREAD_LIMIT)
         offset[kind] = wanted.mean(0) - scale[kind] * made.mean(0)
     return scale, offset
-
-
-def _level_free(shapes: Float) -> Float:
-    """(…, BANDS) without its mean over the bands that are heard."""
-    return np.asarray(shapes - shapes[..., :HEARD].mean(-1, keepdims=True), np.float32)
-
-
-def _log_mean(shapes: Float) -> Float:
-    """(…, BANDS) -> (…, 1): log of the mean power over the bands that are heard."""
-    return np.asarray(np.log(np.exp(shapes[..., :HEARD]).mean(-1, keepdims=True)), np.float32)

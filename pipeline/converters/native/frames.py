@@ -24,7 +24,26 @@ MEMORY_FRAMES = 2000.0  # voiced frames after which the running average forgets 
 PRIOR_FRAMES = 100.0  # what the average voice counts for in it
 SMOOTHING = 0.7  # of the power of the singer's own noise, per frame
 
+LOUD = 0.9  # a frame this far below the peak (over 10, nats: 39 dB) counts for nothing
+
 Float = NDArray[np.float32]
+Int = NDArray[np.int64]
+
+
+def shape_of(power: Float) -> Float:
+    """Log power (…, BANDS) less its mean over the bands that are heard."""
+    return np.asarray(power - power[..., :HEARD].mean(-1, keepdims=True), np.float32)
+
+
+def level_of(power: Float) -> Float:
+    """(…, BANDS) log power -> (…,) log of the mean power over the bands that are heard."""
+    top = power[..., :HEARD].max(-1)
+    return np.asarray(top + np.log(np.mean(np.exp(power[..., :HEARD] - top[..., None]), -1)), np.float32)
+
+
+def loudness(level: Float) -> Float:
+    """What frames count for, 0 to 1, by their level against the peak, over 10."""
+    return np.asarray(np.clip(1.0 + level / np.float32(LOUD), 0.0, 1.0), np.float32)
 
 
 class Frames(NamedTuple):
@@ -32,9 +51,7 @@ class Frames(NamedTuple):
 
     mark: NDArray[np.float64]  # (rows, MARKS) analysis marks, by number
     voiced: NDArray[np.bool_]  # (rows, MARKS)
-    newest: NDArray[
-        np.int64
-    ]  # (rows,) number of the newest mark that may be used; the one after it is known too
+    newest: Int  # (rows,) number of the newest mark that may be used; the one after it is known too
     peak: Float  # (rows,) slowly falling maximum of the level
     total: Float  # (rows, BANDS) sum of voiced shapes
     summed: Float  # (rows,) frames in it

@@ -31,7 +31,7 @@ def blend(request: pytest.FixtureRequest, aria: Voice) -> Blend | None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_block_invariance(name: str, bruno: Voice, blend: Blend | None, data: st.DataObject) -> None:
     audio = phrase()

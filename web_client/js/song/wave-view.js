@@ -3,6 +3,7 @@
  * @module
  */
 
+import { matchScreen } from '../canvas.js';
 import { clock } from '../time.js';
 
 const BAR = 3; // px, with the gap
@@ -81,10 +82,7 @@ export class WaveView {
   }
 
   resize() {
-    const ratio = devicePixelRatio || 1;
-    this.canvas.width = Math.round(this.canvas.clientWidth * ratio);
-    this.canvas.height = Math.round(this.canvas.clientHeight * ratio);
-    this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    matchScreen(this.context);
     this.draw();
   }
 

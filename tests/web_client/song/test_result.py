@@ -1,28 +1,25 @@
-"""The song page against the whole service, in a real Chromium, with a song that the test sings itself."""
+"""Following a conversion, hearing it, and finding it again, against the whole service, in a real Chromium."""
 
 from __future__ import annotations
 
 import base64
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Page
 
 from bench.browser import Service, snapshot, wait_until
-from pipeline import io
 from pipeline.reader import AudioReader
-from tests.songs import RATE, song
+from tests.songs import RATE
+from tests.web_client.song.conftest import SECONDS, answer, convert, go, wait_done, wait_for
 
 pytestmark = pytest.mark.browser
 
-SECONDS = 12.0
-MOST_MB = 24
-VOICE = "bruno"
+
 TAP = """async (seconds) => {
   const { original, converted, played } = await (globalThis.tapped ?? autovoice.tap(seconds));
   return [original, converted, played].map((samples) => {
@@ -32,76 +29,6 @@ TAP = """async (seconds) => {
     return btoa(text);
   });
 }"""
-
-
-def write_band(path: Path, seconds: float, seed: int) -> Path:
-    """A singer over chords and a drum: what is struck has a place in time to the sample."""
-    rng = np.random.default_rng(seed)
-    mixed = song(seconds, seed=seed)
-    stroke = np.exp(-np.arange(3000) / 500)
-    for beat in range(0, mixed.shape[1] - 6000, RATE // 2):
-        at = beat + int(rng.integers(0, 3000))
-        mixed[:, at : at + 3000] += (0.25 * rng.standard_normal(3000) * stroke).astype(np.float32)
-    io.encode(path, mixed, RATE)
-    return path
-
-
-@pytest.fixture(scope="module")
-def songs(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator[Service]:
-    """The whole program with one worker and folders of its own."""
-    folder = tmp_path_factory.mktemp("songs")
-    running = Service(folder, capacity=2)
-    running.environment |= {
-        "AUTOVOICE_STORAGE__DATA_DIR": str(folder / "data"),
-        "AUTOVOICE_STORAGE__MODELS_DIR": str(models_dir),
-        "AUTOVOICE_LIMITS__CONCURRENT_CONVERSIONS": "1",
-        "AUTOVOICE_LIMITS__MAX_AUDIO_SIZE_MB": str(MOST_MB),
-    }
-    with running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(launch: Callable[..., Browser]) -> Browser:
-    return launch(fake_device=False)
-
-
-@pytest.fixture(scope="module")
-def recordings_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("band")
-    write_band(folder / "short.wav", SECONDS, 1)
-    write_band(folder / "long.flac", 90, 2)
-    return folder
-
-
-def go(page: Page, url: str) -> Page:
-    page.goto(url)
-    page.wait_for_selector("#voices input")
-    return page
-
-
-def wait_for(page: Page, expression: str, seconds: float = 20) -> None:
-    """Playwright's own way evaluates strings in the page, which its content policy forbids."""
-    end = time.monotonic() + seconds
-    while not page.evaluate(expression):
-        assert time.monotonic() < end, expression
-        page.wait_for_timeout(50)
-
-
-def convert(page: Page, file: Path, preset: str = "fast") -> str:
-    """Send a song; returns the id of its conversion."""
-    before = snapshot(page)["conversion"]
-    page.set_input_files("#song-file", file)
-    page.check(f"#voice-{VOICE}", force=True)
-    page.check(f"#preset-{preset}", force=True)
-    page.click("#convert")
-    found = wait_until(page, lambda shown: shown["conversion"] not in (before, None), 60)
-    return str(found["conversion"])
-
-
-def wait_done(page: Page) -> None:
-    wait_until(page, lambda shown: shown["status"] == "completed", 120)
-    page.wait_for_selector("#play:enabled")
 
 
 @dataclass
@@ -270,30 +197,6 @@ def test_a_server_that_goes_away_and_comes_back(
     wait_done(page)
 
 
-def test_a_wrong_file_is_refused_in_words(
-    songs: Service, browser: Browser, open_page: Callable[..., Page], tmp_path: Path
-) -> None:
-    page = go(open_page(browser, strict=False), f"{songs.url}/song")  # a browser reports the 400 itself
-    (tmp_path / "letter.mp3").write_text("Dear Sir or Madam, " * 100)
-    page.set_input_files("#song-file", tmp_path / "letter.mp3")
-    page.click("#convert")
-    page.wait_for_selector("#form-failure[data-code=invalid_audio]")
-    assert "not a song" in page.inner_text("#form-failure-title")
-    assert len(page.inner_text("#form-failure-advice")) > 20
-    assert page.inner_text("#convert") == "Convert"
-    with (tmp_path / "large.wav").open("wb") as file:
-        file.truncate((MOST_MB + 2) * 2**20)
-    page.set_input_files("#song-file", tmp_path / "large.wav")
-    assert page.is_hidden("#form-failure")
-    page.click("#convert")
-    page.wait_for_selector("#form-failure[data-code=file_too_large]")
-    assert f"{MOST_MB} MB" in page.inner_text("#form-failure")
-
-
-def answer(body: dict[str, Any], status: int = 200) -> Callable[[Route], None]:
-    return lambda route: route.fulfill(status=status, json=body)
-
-
 def test_states_in_words(
     songs: Service, browser: Browser, open_page: Callable[..., Page], recordings_folder: Path, done: Done
 ) -> None:
@@ -323,15 +226,6 @@ def test_states_in_words(
         assert words in page.inner_text("#job-failure")
 
 
-def test_no_voices(songs: Service, browser: Browser, open_page: Callable[..., Page]) -> None:
-    page = open_page(browser)
-    page.route("**/voice/profiles?*", answer({"profiles": []}))
-    page.goto(f"{songs.url}/song")
-    wait_for(page, "document.querySelector('#voice-note').textContent.startsWith('No voices yet')")
-    assert page.is_disabled("#convert")
-    assert "no voice" in page.inner_text("#convert-words")
-
-
 def test_figures_that_are_null_say_why(modules: Page) -> None:
     rows = modules.evaluate(
         """async () => {
@@ -349,43 +243,6 @@ def test_figures_that_are_null_say_why(modules: Page) -> None:
     assert found["The original’s likeness"] == ("not measured", "too short")
     assert found["Pitch error, median"] == ("not measured", "nothing is sung")
     assert found["Score"] == ("not measured", "")
-
-
-def test_an_upload_can_be_cancelled(
-    songs: Service, browser: Browser, open_page: Callable[..., Page], recordings_folder: Path
-) -> None:
-    page = go(open_page(browser, strict=False), f"{songs.url}/song")
-    wire = page.context.new_cdp_session(page)
-    wire.send("Network.enable")
-    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 200_000}
-    wire.send("Network.emulateNetworkConditions", slow)
-    page.set_input_files("#song-file", recordings_folder / "short.wav")
-    page.click("#convert")
-    wait_for(page, "document.querySelector('#upload-progress').value > 0.01")
-    assert page.inner_text("#convert") == "Cancel upload"
-    page.click("#convert")
-    page.wait_for_selector("#upload", state="hidden")
-    assert page.inner_text("#convert") == "Convert"
-    assert page.is_hidden("#form-failure")
-    assert page.is_hidden("#job")
-
-
-def test_a_song_can_be_dropped_anywhere(
-    songs: Service, browser: Browser, open_page: Callable[..., Page]
-) -> None:
-    page = go(open_page(browser), f"{songs.url}/song")
-    page.evaluate(
-        """() => {
-          const dataTransfer = new DataTransfer();
-          dataTransfer.items.add(new File([new Uint8Array(2000)], 'dropped.ogg', { type: 'audio/ogg' }));
-          for (const type of ['dragenter', 'dragover', 'drop']) {
-            document.querySelector('.voices').dispatchEvent(
-              new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
-          }
-        }"""
-    )
-    assert page.inner_text("#song-words").startswith("dropped.ogg")
-    assert page.is_enabled("#convert")
 
 
 @pytest.mark.parametrize(("width", "height"), [(360, 740), (768, 1024), (1280, 800)])
@@ -406,45 +263,3 @@ def test_nothing_is_cut_off(
         }).map((element) => element.outerHTML)"""
     )
     assert outside == []
-
-
-def test_it_works_by_keyboard(
-    songs: Service, browser: Browser, open_page: Callable[..., Page], recordings_folder: Path
-) -> None:
-    page = go(open_page(browser), f"{songs.url}/song")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")  # the link that skips to the song
-    assert page.evaluate("document.activeElement.id") == "song-file"
-    page.set_input_files("#song-file", recordings_folder / "short.wav")
-    for key, element in (("Tab", "preset-balanced"), ("ArrowLeft", "preset-fast")):
-        page.keyboard.press(key)
-        assert page.evaluate("document.activeElement.id") == element
-    page.keyboard.press("Tab")  # details
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.id") == "convert"
-    page.keyboard.press("Enter")
-    wait_done(page)
-    page.focus("#wave")
-    page.keyboard.press("ArrowRight")
-    assert snapshot(page)["position"] == pytest.approx(5)
-    page.keyboard.press("Space")
-    wait_until(page, lambda shown: shown["playing"])
-    page.focus("#hear-converted")
-    page.keyboard.press("ArrowLeft")
-    wait_until(page, lambda shown: shown["heard"] == "original")
-    page.focus("#wave")
-    page.keyboard.press("Space")
-    wait_until(page, lambda shown: not shown["playing"])
-    page.evaluate("location.hash = ''")
-    page.wait_for_selector("#job", state="hidden")
-    page.focus("#songs a")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("#play:enabled")
-
-
-def test_the_rooms_lead_to_each_other(songs: Service, browser: Browser, open_page: Callable[..., Page]) -> None:
-    page = go(open_page(browser), songs.url)
-    page.click(".rooms a[href='/song']")
-    page.wait_for_selector("#song-form")
-    page.click(".rooms a[href='/']")
-    page.wait_for_selector("#start")

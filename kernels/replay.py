@@ -1,0 +1,69 @@
+"""Replay of CUDA graphs: a function of tensors, recorded once for each batch size and run again in place.
+
+Launching the many small kernels of a streaming step costs more than running them; a recorded graph is launched
+as one (NVIDIA, "Getting started with CUDA graphs", 2019). On the CPU the function is called as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Function = Callable[[Tensor, Tensor], Tensor]
+
+WARM_UP = 3  # calls before a recording, in which libraries choose and allocate
+
+
+def padded_size(count: int) -> int:
+    """The batch size that `count` rows run in: the next power of two."""
+    return 1 << max(count - 1, 0).bit_length()
+
+
+class Replay:
+    """Calls `function(rows, inputs)` for any number of rows.
+
+    Args:
+        function: (size,) int64 rows and (size, features) float32 inputs to (size, …) outputs. It may change
+            tensors of its own, but must neither allocate what it keeps nor look at values.
+        features: inputs per row.
+        spare: a row that nobody uses: batches are filled up with it.
+        device: where all of it is.
+    """
+
+    def __init__(self, function: Function, features: int, spare: int, device: torch.device) -> None:
+        self._function = function
+        self._features = features
+        self._spare = spare
+        self._device = device
+        self._recorded: dict[int, tuple[Tensor, Tensor, Tensor, torch.cuda.CUDAGraph]] = {}
+
+    def __call__(self, rows: Tensor, inputs: Tensor) -> Tensor:
+        """Outputs (n, …) for n `rows` (n,) and `inputs` (n, features), all on the CPU; valid until the next."""
+        count = len(rows)
+        size = padded_size(count)
+        if self._device.type != "cuda":
+            return self._function(rows, inputs)
+        if size not in self._recorded:
+            self._recorded[size] = self._record(size)
+        static_rows, static_inputs, outputs, graph = self._recorded[size]
+        static_rows.fill_(self._spare)
+        static_rows[:count].copy_(rows, non_blocking=True)
+        static_inputs[:count].copy_(inputs, non_blocking=True)
+        graph.replay()
+        return outputs[:count].cpu()
+
+    def _record(self, size: int) -> tuple[Tensor, Tensor, Tensor, torch.cuda.CUDAGraph]:
+        rows = torch.full((size,), self._spare, device=self._device)
+        inputs = torch.zeros(size, self._features, device=self._device)
+        aside = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+        aside.wait_stream(torch.cuda.current_stream(self._device))
+        with torch.cuda.stream(aside):
+            for _ in range(WARM_UP):
+                self._function(rows, inputs)
+        torch.cuda.current_stream(self._device).wait_stream(aside)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            outputs = self._function(rows, inputs)
+        return rows, inputs, outputs, graph

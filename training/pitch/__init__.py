@@ -1,0 +1,1 @@
+"""How the live pitch tracker is made."""
