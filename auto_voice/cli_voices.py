@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,6 +13,10 @@ from rich.progress import Progress
 from rich.table import Table
 
 from auto_voice.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from auto_voice.storage.profiles import ProfileStore
+    from pipeline.converters.blend import Blend
 
 voices = typer.Typer(help="List, show and delete voices.", no_args_is_help=True)
 
@@ -91,6 +95,23 @@ def delete_voice(
     Console(stderr=True).print(f"voice {escape(voice_id)} is deleted", highlight=False)
 
 
+def _read_blend(store: ProfileStore, text: str | None) -> Blend | None:
+    """Read VOICE:SHARE."""
+    from auto_voice.settings import SettingsError
+    from pipeline.converters.blend import Blend, check_share
+
+    if text is None:
+        return None
+    voice, _, words = text.rpartition(":")
+    try:
+        share = check_share(float(words))
+    except ValueError as problem:
+        raise SettingsError(
+            f"--blend is VOICE:SHARE with a share from 0 to 1, such as aria:0.3, not {text!r}"
+        ) from problem
+    return Blend(store.voice(voice), share)
+
+
 def convert_voice(
     source: Annotated[Path, typer.Argument(help="a recording")],
     target: Annotated[Path, typer.Argument(help="where the result goes: .wav, .flac, .ogg or .mp3")],
@@ -99,6 +120,9 @@ def convert_voice(
     formant: Annotated[float, typer.Option(help="semitones")] = 0.0,
     dry_wet: Annotated[float, typer.Option(help="0 is the singer, 1 the voice")] = 1.0,
     auto_pitch: Annotated[bool, typer.Option(help="first move whole octaves towards the voice")] = True,
+    blend: Annotated[
+        str | None, typer.Option(metavar="VOICE:SHARE", help="a second voice and its share, such as aria:0.3")
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Convert a recording, through the very code that live sessions use."""
@@ -109,7 +133,8 @@ def convert_voice(
     from pipeline.converters.stream import convert_recording
 
     settings = load_settings(config)
-    loaded = _store(settings).voice(voice)
+    store = _store(settings)
+    loaded, second = store.voice(voice), _read_blend(store, blend)
     try:
         controls = Controls(pitch, auto_pitch, formant, dry_wet)
     except ValueError as problem:
@@ -120,6 +145,11 @@ def convert_voice(
     with Progress(console=Console(stderr=True), transient=True) as bars:
         bar = bars.add_task("converting", total=1.0)
         result = convert_recording(
-            converter, sound.samples, loaded, controls, lambda done: bars.update(bar, completed=done)
+            converter,
+            sound.samples,
+            loaded,
+            controls,
+            lambda done: bars.update(bar, completed=done),
+            second,
         )
     io.encode(target, result, converter.sample_rate)

@@ -68,6 +68,9 @@ def test_voices_are_listed_and_shown_as_json(autovoice: Run) -> None:
         (("voices", "delete", "nobody", "--user-id", "u"), "nobody"),
         (("voice-clone", "--audio", "nowhere.wav", "--user-id", "u", "--name", "n"), "nowhere.wav"),
         (("convert-voice", "nowhere.wav", "out.wav", "--voice", "nobody"), "nobody"),
+        (("convert-voice", "in.wav", "out.wav", "--voice", "otto", "--blend", "nobody:0.5"), "nobody"),
+        (("convert-voice", "in.wav", "out.wav", "--voice", "otto", "--blend", "aria:2"), "aria:2"),
+        (("convert-voice", "in.wav", "out.wav", "--voice", "otto", "--blend", "aria"), "VOICE:SHARE"),
         (("serve", "--port", "65536"), "server.port"),
         (("serve", "--cert", "nowhere.pem"), "--key"),
         (("serve", "--cert", "nowhere.pem", "--key", "nowhere.key"), "nowhere.pem"),
@@ -133,6 +136,23 @@ def test_convert_voice_moves_the_pitch(autovoice: Run, tmp_path: Path) -> None:
     f0 = track(out)[0]
     cents = 1200 * np.log2(np.median(f0[f0 > 0]) / 220.0)
     assert abs(cents - 500) < 20
+
+
+def test_convert_voice_blends(autovoice: Run, tmp_path: Path) -> None:
+    rate = 48_000
+    io.encode(tmp_path / "in.wav", sing(np.full(rate, 220.0), rate, np.random.default_rng(1)), rate)
+    words = (("otto", "aria:1"), ("aria", "otto:0"), ("otto", "aria:0.5"), ("otto", "otto:0.5"))
+    sounds = []
+    for voice, blend in words:
+        options = ("--voice", voice, "--blend", blend, "--no-auto-pitch")
+        result = autovoice("convert-voice", "in.wav", "out.wav", *options)
+        assert result.returncode == 0, result.stderr
+        sounds.append(io.decode(tmp_path / "out.wav", sample_rate=rate, max_seconds=10).samples)
+    aria, also_aria, half, otto = sounds
+    assert np.abs(aria - also_aria).max() < 1e-3
+    apart = np.sqrt(np.mean((aria - otto) ** 2))
+    for alone in (aria, otto):
+        assert 0.1 * apart < np.sqrt(np.mean((half - alone) ** 2)) < apart
 
 
 def test_a_voice_is_cloned_listed_and_deleted(autovoice: Run, tmp_path: Path, recordings: Path) -> None:

@@ -33,6 +33,8 @@ export class Ledger {
     this.started = null;
     /** @type {Partial<import('./protocol.js').Controls>} As the server said last. */
     this.inForce = {};
+    /** @type {import('./protocol.js').Blend | null} As the server said last. */
+    this.blendInForce = null;
     /** @type {import('./protocol.js').ServerStats | null} */
     this.stats = null;
     /** @type {Record<string, number>} */
@@ -88,13 +90,15 @@ export class Ledger {
       case 'start': // another session, which counts from zero
         this.started = message;
         this.inForce = { ...message.controls };
+        this.blendInForce = message.blend ?? null;
         this.droppedBefore = this.dropped;
         this.gapsBefore = this.gaps;
         this.stats = null;
         break;
       case 'controls': {
-        const { type: _, voice: __, ...inForce } = message;
+        const { type: _, voice: __, blend = null, ...inForce } = message;
         this.inForce = inForce;
+        this.blendInForce = blend;
         break;
       }
       case 'stats':

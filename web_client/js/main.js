@@ -3,6 +3,7 @@
  * @module
  */
 
+import { BlendView } from './blend-view.js';
 import { ControlsView } from './controls-view.js';
 import { DelayView } from './delay-view.js';
 import { DevicesView } from './devices-view.js';
@@ -60,7 +61,7 @@ const session = new Session(
       pitchView.add(pitch);
       showNotes();
     },
-    onTake: (take) => recorder.add(take, voices.current?.name ?? ''),
+    onTake: (take) => recorder.add(take, blendView.name),
     onRecording: (seconds) => recorder.tick(seconds),
   },
   {
@@ -81,6 +82,11 @@ new ControlsView(session.controls, (change) => {
   save();
 });
 
+const blendView = new BlendView((blend) => {
+  session.setBlend(blend);
+  showVoices();
+});
+
 const voices = new VoicesView(
   memory.userId,
   memory.voice,
@@ -88,7 +94,8 @@ const voices = new VoicesView(
     session.setVoice(id);
     memory.voice = id;
     save();
-    setText(byId('heard-name', HTMLElement), `You hear ${voices.current?.name ?? ''}`);
+    blendView.offer(voices.voices, voices.current);
+    showVoices();
     enable();
   },
   (reached) => {
@@ -134,6 +141,10 @@ async function toggle(source) {
   await session.start(source);
   devices.show(session.sound.source.facts);
   await devices.load();
+}
+
+function showVoices() {
+  setText(byId('heard-name', HTMLElement), `You hear ${blendView.name}`);
 }
 
 function enable() {

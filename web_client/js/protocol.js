@@ -18,6 +18,13 @@ export const SAMPLE_RATE = 48000;
  * @property {number} gate_db -100..0
  */
 
+/**
+ * A second voice in what is sung.
+ * @typedef {object} Blend
+ * @property {string} voice its id
+ * @property {number} share 0..1 of it in what is heard
+ */
+
 /** @type {Readonly<Controls>} */
 export const DEFAULT_CONTROLS = Object.freeze({
   pitch_semitones: 0,
@@ -30,10 +37,10 @@ export const DEFAULT_CONTROLS = Object.freeze({
 /**
  * @typedef {{ type: 'hello', version: number, server: string, sample_rate: number, block: number,
  *   max_frame: number, sessions: number, capacity: number }} ServerHello
- * @typedef {{ type: 'start', session: string, voice: string, converter: string, delay: number, block: number,
- *   sample_rate: number, controls: Partial<Controls> }} ServerStart
+ * @typedef {{ type: 'start', session: string, voice: string, blend: Blend | null, converter: string, delay: number,
+ *   block: number, sample_rate: number, controls: Partial<Controls> }} ServerStart
  * @typedef {{ type: 'audio', seq: number, position: number, pcm: Uint8Array, held_us: number }} ServerAudio
- * @typedef {{ type: 'controls' } & Partial<Controls> & { voice?: string }} ServerControls
+ * @typedef {{ type: 'controls' } & Partial<Controls> & { voice?: string, blend?: Blend | null }} ServerControls
  * @typedef {{ type: 'stats', t?: number, frames: number, dropped: Record<string, number>, gaps: number,
  *   added_p50_ms: number, added_p99_ms: number, level_in_db: number, level_out_db: number,
  *   sessions: number }} ServerStats

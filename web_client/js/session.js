@@ -43,6 +43,8 @@ export class Session {
     /** @type {Failure | null} */
     this.failure = null;
     this.voice = '';
+    /** @type {import('./protocol.js').Blend | null} */
+    this.blend = null;
     /** @type {Controls} */
     this.controls = { ...DEFAULT_CONTROLS };
     this.sound = new Sound({
@@ -124,7 +126,8 @@ export class Session {
     const url = new URL('/ws/live', location.href);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     const { userId, converter } = this.options;
-    const start = { voice: this.voice, user_id: userId, controls: this.controls, converter };
+    const { voice, blend, controls } = this;
+    const start = { voice, blend, user_id: userId, controls, converter };
     this.link.post({ type: 'open', url: url.href, start, port }, [port]);
   }
 
@@ -231,6 +234,12 @@ export class Session {
   setVoice(profileId) {
     this.voice = profileId;
     this.link?.post({ type: 'controls', controls: { voice: profileId } });
+  }
+
+  /** @param {import('./protocol.js').Blend | null} blend null ends it */
+  setBlend(blend) {
+    this.blend = blend;
+    this.link?.post({ type: 'controls', controls: { blend } });
   }
 
   /** @param {string} deviceId empty for the system's default */

@@ -26,6 +26,8 @@ export function snapshotOf(session) {
     sessions: stats?.sessions ?? hello?.sessions ?? null,
     capacity: hello?.capacity ?? null,
     voice: session.voice,
+    blend: session.blend && { ...session.blend },
+    blend_in_force: ledger.blendInForce && { ...ledger.blendInForce },
     converter: started?.converter ?? session.options.converter,
     controls: { ...session.controls },
     controls_in_force: { ...ledger.inForce },

@@ -18,8 +18,9 @@ const TAKE_TAIL_MS = 1500; // how long a closed take waits for what is still on 
  * @typedef {import('./protocol.js').ServerMessage} ServerMessage
  * @typedef {import('./protocol.js').Controls} Controls
  * @typedef {import('./connection.js').ConnectionState} ConnectionState
- * @typedef {{ voice: string, user_id: string, converter: string, controls: Controls }} Start
- * @typedef {Partial<Controls> & { voice?: string }} Change
+ * @typedef {import('./protocol.js').Blend} Blend
+ * @typedef {{ voice: string, blend: Blend | null, user_id: string, converter: string, controls: Controls }} Start
+ * @typedef {Partial<Controls> & { voice?: string, blend?: Blend | null }} Change
  * @typedef {{ type: 'open', url: string, start: Start, port: MessagePort }
  *   | { type: 'attach', port: MessagePort }
  *   | { type: 'controls', controls: Change }
@@ -45,7 +46,7 @@ const scope = /** @type {{ onmessage: ((event: MessageEvent<ToWorker>) => void) 
  * @param {Start} start
  * @returns {Record<string, unknown>} all of it that can change, as a `controls` message has it
  */
-const flat = ({ voice, controls }) => ({ voice, ...controls });
+const flat = ({ voice, blend, controls }) => ({ voice, blend, ...controls });
 
 /** Everything of one stay on the page, from Start to Stop. */
 class Transport {
@@ -154,8 +155,8 @@ class Transport {
 
   /** @param {Change} change of how it sounds, now and in the sessions to come */
   change(change) {
-    const { voice = this.wanted.voice, ...controls } = change;
-    this.wanted = { ...this.wanted, voice, controls: { ...this.wanted.controls, ...controls } };
+    const { voice = this.wanted.voice, blend = this.wanted.blend, ...controls } = change;
+    this.wanted = { ...this.wanted, voice, blend, controls: { ...this.wanted.controls, ...controls } };
     if (this.connection.live) this.connection.send({ type: 'controls', ...change });
   }
 
