@@ -43,6 +43,7 @@ SHORTEST = 600  # samples that are compared at least
 TINY = 1e-20  # smaller samples are taken for zero, before they can become denormal
 SILENCE = 1e-7  # mean power below which nothing is voiced (-70 dBFS)
 PEAK_FALL = 0.9977  # of the running peak in a hop (2 dB a second)
+CLEAR = 0.45  # how alike two periods must be once before a voice is believed in
 QUIETEST = -2.0  # least level that the network is told, log power over 10
 
 Float = NDArray[np.float32]
@@ -60,6 +61,7 @@ class LiveState(NamedTuple):
     past: Float  # (rows, …) what the network remembers
     score: Float  # (rows, PITCHES + 1) of the paths
     lag: Double  # (rows,) the period in samples at the last hop, 0 unvoiced
+    clear: NDArray[np.bool_]  # (rows,) whether the voice that goes on was clear once
 
 
 class Tables(NamedTuple):
@@ -86,6 +88,7 @@ def open_state(rows: int) -> LiveState:
         open_past(rows),
         np.zeros((rows, PITCHES + 1), np.float32),
         np.zeros(rows),
+        np.zeros(rows, np.bool_),
     )
 
 
@@ -180,9 +183,13 @@ def track_hop(state: LiveState, r: int, x: Float, w: Tables) -> tuple[float, flo
         if best < PITCHES:
             state.lag[r] = SAMPLE_RATE / (LOWEST_HZ * 2.0 ** (centre(w.likely, best) / STEPS))
     if state.lag[r] == 0.0 or power < SILENCE:
+        state.clear[r] = False
         return 0.0, 0.0
     period, clarity = _measure(state, r, state.lag[r], w)
     state.lag[r] = min(max(period, SAMPLE_RATE / F0_MAX_HZ), SAMPLE_RATE / F0_MIN_HZ)
+    state.clear[r] |= clarity >= CLEAR  # of noise, and of half a first period, the network makes pitches too
+    if not state.clear[r]:
+        return 0.0, 0.0
     return SAMPLE_RATE / state.lag[r], clarity
 
 

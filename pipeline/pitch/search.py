@@ -6,16 +6,17 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pipeline.pitch.views import PITCHES
+from pipeline.pitch.views import PITCHES, STEPS
 
 REACH = 14  # steps of pitch that a path may move in a hop
 MOVE_COST = 0.25  # of log probability, for each of them
-SWITCH_COST = 1.0  # for starting or ending voiced sound
+SWITCH_COST = 2.0  # for starting or ending voiced sound
 LEAP_COST = 5.0  # for moving further than REACH
+HIGH, HIGH_COST = 72, 5.0  # pitch (304 Hz) above which beginning costs more, and how much an octave
 FORGET = 0.85  # what a path's past counts for
-VOICED_BIAS = 2.5  # added to every pitch's log probability: a pitch too many costs less than one too few
+VOICED_BIAS = 4.0  # added to every pitch's log probability: a pitch too many costs less than one too few
 LONGEST = 300  # samples at 48 kHz over which periods are counted
-NEAR = 0.06  # fraction of the lag within which the exact one is looked for
+NEAR = 0.08  # fraction of the lag within which the exact one is looked for
 
 Float = NDArray[np.float32]
 
@@ -36,7 +37,8 @@ def follow(score: Float, likely: Float, before: Float) -> int:
         voiced = max(voiced, before[b])
     start = max(silent - np.float32(SWITCH_COST), voiced - np.float32(LEAP_COST))
     for b in range(PITCHES):
-        past = start
+        # what begins is seldom high: of a low voice's first period, harmonics are all there is
+        past = start - np.float32(HIGH_COST) * max(b - HIGH, 0) / np.float32(STEPS)
         for a in range(max(b - REACH, 0), min(b + REACH + 1, PITCHES)):
             past = max(past, before[a] - np.float32(MOVE_COST) * abs(a - b))
         score[b] = np.float32(FORGET) * past + likely[b] + np.float32(VOICED_BIAS)

@@ -172,7 +172,7 @@ class DeviceMemory:
         out = net.decoder.finish(self._decoder(net.decoder.first(said), rows, now), mean)
         self._frame[rows] = now + 1
         kind = (f0 > 0).long()
-        return finished(out.float(), self._scale[rows, kind], self._offset[rows, kind])
+        return finished(out.float(), self._scale[rows, kind], self._offset[rows, kind], f0)
 
 
 class DeviceEnvelopes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,7 +16,10 @@ from pipeline.converters.native.frames import Frames
 from pipeline.converters.native.network import NativeNet, decoder_inputs, pitch_features
 from pipeline.converters.native.voices import NativeVoices
 
-SHARPEN = 3.0  # of the envelope over frequency: grains are two periods long, and filters short, which blurs it
+# Envelopes are sharpened over frequency: grains are two periods long, and filters short, which blurs them. What
+# is sung high is sharpened less: harmonics stand alone there, and words suffer.
+SHARPEN, SHARPEN_HIGH = 3.0, 1.0
+SPOKEN_HZ, HIGH_HZ = 200.0, 350.0
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int64]
@@ -83,12 +87,17 @@ class Envelopes:
             said = self._decoder.step(net.decoder.first(inputs), memory.said, rows)
             kind = (f0 > 0).long()
             scale, offset = voices.scale[index, kind], voices.offset[index, kind]
-            return np.asarray(finished(net.decoder.finish(said, mean), scale, offset).numpy())
+            return np.asarray(finished(net.decoder.finish(said, mean), scale, offset, f0).numpy())
 
 
-def finished(out: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
-    """From what the network says, (n, BANDS), to shapes for filters: calibrated to the voice, and sharpened."""
+def finished(out: Tensor, scale: Tensor, offset: Tensor, f0_hz: Tensor) -> Tensor:
+    """From what the network says, (n, BANDS), to shapes for filters: calibrated to the voice, and sharpened.
+
+    `f0_hz` (n,) is what the singer sings.
+    """
     wanted = torch.addcmul(offset, out - out[:, :HEARD].mean(1, keepdim=True), scale)
     wide = torch.cat((wanted[:, :1], wanted, wanted[:, -1:]), 1)
     blurred = 0.25 * wide[:, :-2] + 0.5 * wanted + 0.25 * wide[:, 2:]
-    return wanted + SHARPEN * (wanted - blurred)
+    high = torch.log2(f0_hz.clamp(min=1.0) / SPOKEN_HZ) / math.log2(HIGH_HZ / SPOKEN_HZ)
+    sharpen = SHARPEN + (SHARPEN_HIGH - SHARPEN) * high.clamp(0.0, 1.0)
+    return wanted + sharpen[:, None] * (wanted - blurred)
