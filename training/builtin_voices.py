@@ -1,5 +1,7 @@
 """Make the built-in voices: statistics of freely licensed recordings, never the recordings themselves.
 
+Some are heard singing as well: their speech, resynthesised on notes (`training.native.singing`).
+
 python -m training.builtin_voices --audio ../shared/audio --models DIR
 """
 
@@ -10,12 +12,18 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
 from pipeline import weights
 from pipeline.profile import make_voice
 from pipeline.speaker import SpeakerEncoder
 from pipeline.timbre import SAMPLE_RATE
 from pipeline.voice_file import save_voice
 from training.classic_prior import VOICES, read
+from training.native.renditions import RATE
+from training.native.singing import Sung, write_score
 
 FOLDER = Path(__file__).resolve().parent.parent / "pipeline" / "builtin_voices"
 LIBRISPEECH = ("LibriSpeech", "CC BY 4.0")
@@ -31,7 +39,22 @@ CAST: dict[str, tuple[str, str, tuple[str, str]]] = {
     "felix": ("vctk-p226", "Felix", VCTK),
     "hugo": ("vctk-p227", "Hugo", VCTK),
     "june": ("vctk-p228", "June", VCTK),
+    "stella": ("ljspeech", "Stella", ("LJ Speech", "public domain")),
+    "carmen": ("vctk-p225", "Carmen", VCTK),
+    "milo": ("libritts-260", "Milo", LIBRITTS),
 }
+SINGERS = ("stella", "carmen", "milo")
+SUNG_SECONDS = 15  # of the recording that are sung, once in each register
+REGISTERS = (0.3, 0.9)  # octaves above the middle of the speech
+
+
+def sing(audio: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What the beginning of a recording, (samples,) at SAMPLE_RATE, would be if it were sung."""
+    speech = Sung(soxr.resample(audio[: SUNG_SECONDS * SAMPLE_RATE], SAMPLE_RATE, RATE))
+    middle = float(np.median(speech.f0_hz[speech.f0_hz > 0]))
+    rng = np.random.default_rng(1)
+    parts = [speech.sing(write_score(speech.f0_hz > 0, rng), middle * 2**octaves)[0] for octaves in REGISTERS]
+    return np.asarray(soxr.resample(np.concatenate(parts), RATE, SAMPLE_RATE), np.float32)
 
 
 def main() -> None:
@@ -46,18 +69,21 @@ def main() -> None:
     catalogue = []
     for voice_id, (source, name, (corpus, licence)) in CAST.items():
         audio = read(sorted((args.audio / VOICES[source]).glob("*.flac")))
+        if voice_id in SINGERS:
+            audio = np.concatenate((audio, sing(audio)))
         made = make_voice(
             audio, SAMPLE_RATE, encoder=encoder, pitch_model=pitch_model, name=name, voice_id=voice_id
         )
         save_voice(FOLDER / f"{voice_id}.safetensors", replace(made.voice, frames=None))
         vocal_range = made.vocal_range
-        kind = "high" if vocal_range["median_pitch_hz"] > 165 else "low"
+        kind = "high" if vocal_range["min_pitch_hz"] > 115 else "low"
         catalogue.append(
             {
                 "profile_id": voice_id,
                 "user_id": None,
                 "profile_name": name,
-                "description": f"{kind} voice, around {vocal_range['median_pitch_hz']:.0f} Hz",
+                "description": f"{kind} voice{' that sings' if voice_id in SINGERS else ''}, "
+                f"around {vocal_range['median_pitch_hz']:.0f} Hz",
                 "created_at": "2026-11-23T00:00:00+00:00",
                 "builtin": True,
                 "audio_info": made.audio_info,

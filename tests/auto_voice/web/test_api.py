@@ -192,7 +192,7 @@ async def test_pages_of_builtin_voices(client: Client) -> None:
     async with client.get(f"{PROFILES}?per_page=4&page=2") as response:
         body = await response.json()
     assert len(body["profiles"]) == 4
-    assert body["pagination"]["total"] == 9
+    assert body["pagination"]["total"] == 12
     assert body["pagination"]["pages"] == 3
     for profile in body["profiles"]:
         assert profile["licence"]
