@@ -14,7 +14,7 @@ SWITCH_COST = 2.0  # for starting or ending voiced sound
 LEAP_COST = 5.0  # for moving further than REACH
 HIGH, HIGH_COST = 72, 5.0  # pitch (304 Hz) above which beginning costs more, and how much an octave
 FORGET = 0.85  # what a path's past counts for
-VOICED_BIAS = 4.0  # added to every pitch's log probability: a pitch too many costs less than one too few
+VOICED_BIAS = 3.5  # added to every pitch's log probability: a pitch too many costs less than one too few
 LONGEST = 300  # samples at 48 kHz over which periods are counted
 NEAR = 0.08  # fraction of the lag within which the exact one is looked for
 
