@@ -43,7 +43,8 @@ SHORTEST = 600  # samples that are compared at least
 TINY = 1e-20  # smaller samples are taken for zero, before they can become denormal
 SILENCE = 1e-7  # mean power below which nothing is voiced (-70 dBFS)
 PEAK_FALL = 0.9977  # of the running peak in a hop (2 dB a second)
-CLEAR = 0.45  # how alike two periods must be once before a voice is believed in
+CLEAR, BREATHY = 0.5, 0.25  # how alike periods must be once before a voice is believed in, at first and at last
+CLEAR_FALL = 0.03  # by which less is asked for at each hop
 QUIETEST = -2.0  # least level that the network is told, log power over 10
 
 Float = NDArray[np.float32]
@@ -61,7 +62,7 @@ class LiveState(NamedTuple):
     past: Float  # (rows, …) what the network remembers
     score: Float  # (rows, PITCHES + 1) of the paths
     lag: Double  # (rows,) the period in samples at the last hop, 0 unvoiced
-    clear: NDArray[np.bool_]  # (rows,) whether the voice that goes on was clear once
+    doubt: Double  # (rows,) how alike periods must be yet, 0 once a voice is believed in
 
 
 class Tables(NamedTuple):
@@ -88,7 +89,7 @@ def open_state(rows: int) -> LiveState:
         open_past(rows),
         np.zeros((rows, PITCHES + 1), np.float32),
         np.zeros(rows),
-        np.zeros(rows, np.bool_),
+        np.full(rows, CLEAR),
     )
 
 
@@ -96,6 +97,7 @@ def reset_row(state: LiveState, row: int) -> None:
     """Forget all that one row has heard."""
     for array in state:
         array[row] = 0
+    state.doubt[row] = CLEAR
 
 
 def make_tables(network: Network | None = None) -> Tables:
@@ -183,13 +185,14 @@ def track_hop(state: LiveState, r: int, x: Float, w: Tables) -> tuple[float, flo
         if best < PITCHES:
             state.lag[r] = SAMPLE_RATE / (LOWEST_HZ * 2.0 ** (centre(w.likely, best) / STEPS))
     if state.lag[r] == 0.0 or power < SILENCE:
-        state.clear[r] = False
+        state.doubt[r] = CLEAR
         return 0.0, 0.0
     period, clarity = _measure(state, r, state.lag[r], w)
     state.lag[r] = min(max(period, SAMPLE_RATE / F0_MAX_HZ), SAMPLE_RATE / F0_MIN_HZ)
-    state.clear[r] |= clarity >= CLEAR  # of noise, and of half a first period, the network makes pitches too
-    if not state.clear[r]:
+    if clarity < state.doubt[r]:  # of noise, and of half a first period, the network makes pitches too
+        state.doubt[r] = max(state.doubt[r] - CLEAR_FALL, BREATHY)
         return 0.0, 0.0
+    state.doubt[r] = 0.0
     return SAMPLE_RATE / state.lag[r], clarity
 
 

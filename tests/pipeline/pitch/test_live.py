@@ -38,6 +38,22 @@ def test_noise_and_silence_have_no_pitch() -> None:
     assert not live.track(np.zeros(RATE, np.float32))[0].any()
 
 
+@pytest.mark.parametrize("hz", [110, 300])
+def test_finds_a_voice_that_is_mostly_breath(hz: float) -> None:
+    line = vibrato(hz, 1.5, RATE, depth_cents=30)
+    found, _ = live.track(sing(line, RATE, np.random.default_rng(8), snr_db=-5))
+    assert (found[20:] > 0).all()
+    at = (np.arange(len(found)) + 1) * live.HOP - live.LOOKAHEAD
+    truth = line[np.clip(at, 0, len(line) - 1)]
+    assert np.mean(np.abs(1200 * np.log2(found[20:] / truth[20:])) > 300) < 0.02
+
+
+@pytest.mark.parametrize("hz", [80, 150, 310])
+def test_a_first_period_is_no_harmonic(hz: float) -> None:
+    found, _ = live.track(sing(vibrato(hz, 0.3, RATE), RATE, np.random.default_rng(9)))
+    assert found.max() < 1.2 * hz
+
+
 def test_a_pause_is_heard_as_one() -> None:
     line = np.concatenate([vibrato(200, 0.5, RATE), rest(0.4, RATE), vibrato(200, 0.5, RATE)])
     found, _ = live.track(sing(line, RATE, np.random.default_rng(4)))
