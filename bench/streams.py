@@ -2,6 +2,7 @@
 
 Every session sings its own synthetic line into the real engine at the pace of real time, all blocks at once
 (the worst case for a step). The number is raised until the step no longer holds or audio is dropped.
+Networks run where the settings say (AUTOVOICE_LIVE__DEVICE).
 """
 
 from __future__ import annotations
@@ -9,14 +10,17 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Callable
 
 import numpy as np
 
+from auto_voice.device import device_of
+from auto_voice.settings import load_settings
 from auto_voice.storage.profiles import BUILTIN
 from bench.report import Report, parser
 from bench.server import RATE, song
 from pipeline.converters import DEFAULT, available
-from pipeline.converters.base import Controls
+from pipeline.converters.base import Controls, Converter
 from pipeline.voice import Voice
 from pipeline.voice_file import load_voice
 from realtime.engine import Engine
@@ -33,22 +37,35 @@ GOALS = {"classic": ">= 16", "native": ">= 8"}
 class Counter:
     """Takes what the engine renders, as a transport would."""
 
+    def __init__(self) -> None:
+        self.failure: str | None = None
+
     def on_block(self, block: Block) -> None:
         """Note when it came."""
         block.session.handed_over(block)
 
     def on_failure(self, message: str) -> None:
-        """A step that fails ends the benchmark."""
-        raise RuntimeError(message)
+        """A session that fails ends the benchmark."""
+        self.failure = message
 
 
-async def carry(converter: str, count: int, seconds: float, threads: int) -> EngineStats:
-    """Run `count` sessions for a while and return the engine's figures."""
-    engine = Engine({converter: available(threads)[converter]}, capacity=count, block=BLOCK, max_busy=100.0)
+async def carry(
+    converter: str,
+    count: int,
+    seconds: float,
+    converters: dict[str, Callable[[int], Converter]],
+) -> EngineStats:
+    """Run `count` sessions of one of `converters` for a while and return the engine's figures.
+
+    Raises:
+        RuntimeError: a session failed, or blocks are missing though none was dropped.
+    """
+    engine = Engine({converter: converters[converter]}, capacity=count, block=BLOCK, max_busy=100.0)
     await asyncio.to_thread(engine.warm)
     engine.start(asyncio.get_running_loop())
     controls = Controls(pitch_semitones=4.0)
-    sessions = [engine.open_session(converter, _voice(), controls, Counter()) for _ in range(count)]
+    counters = [Counter() for _ in range(count)]
+    sessions = [engine.open_session(converter, _voice(), controls, counter) for counter in counters]
     lines = [song(8.0, seed) for seed in range(min(count, 8))]
     began = time.perf_counter()
     for block in range(int(seconds * RATE / BLOCK)):
@@ -61,6 +78,11 @@ async def carry(converter: str, count: int, seconds: float, threads: int) -> Eng
     await asyncio.sleep(0.1)
     stats = engine.snapshot()
     engine.stop()
+    failures = [counter.failure for counter in counters if counter.failure is not None]
+    if failures:
+        raise RuntimeError(f"{len(failures)} of {count} sessions failed: {failures[0]}")
+    if not stats.dropped and stats.blocks < count * int(seconds * RATE / BLOCK):
+        raise RuntimeError(f"only {stats.blocks} blocks of {count} sessions were converted")
     return stats
 
 
@@ -75,20 +97,25 @@ def main() -> None:
     arguments.add_argument("--converter", default=DEFAULT)
     arguments.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="that share a step's rows")
     args = arguments.parse_args()
+    device = device_of(load_settings())
+    converters = available(args.threads, device)
     carried, p99, medians = 0, None, []
     for count in COUNTS:
-        stats = asyncio.run(carry(args.converter, count, args.seconds, args.threads))
+        stats = asyncio.run(carry(args.converter, count, args.seconds, converters))
         print(
             f"  {count:3d} sessions: step p50 {stats.step_p50_ms:.2f} ms, p99 {stats.step_p99_ms:.2f} ms, "
             f"dropped {stats.dropped}"
         )
-        medians.append((count, stats.step_p50_ms or 0.0))
-        if (stats.step_p99_ms or 0.0) >= LIMIT_MS or stats.dropped:
+        assert stats.step_p50_ms is not None and stats.step_p99_ms is not None  # blocks were converted
+        medians.append((count, stats.step_p50_ms))
+        if stats.step_p99_ms >= LIMIT_MS or stats.dropped:
             break
         carried, p99 = count, stats.step_p99_ms
+    else:
+        print(f"  ({COUNTS[-1]} were carried, and more were not tried)")
     counts, times = np.array(medians).T
     slope = float(np.polyfit(counts, times, 1)[0]) if len(counts) > 1 else None
-    report = Report("streams")
+    report = Report(f"streams of {args.converter}, {args.threads} threads, {device}")
     report.add("streams", carried, "sessions", GOALS.get(args.converter, ""), int(args.seconds * RATE / BLOCK))
     report.add("step_p99_ms", p99, "ms", "< 8")
     report.add("cost_per_stream_us", None if slope is None else 1000 * slope, "us per 10 ms")

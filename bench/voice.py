@@ -184,6 +184,15 @@ def converter_of(system: str) -> Converter:
     return available()["classic" if system == "transposition" else system](BLOCK)
 
 
+def delay_ms(converter: Converter) -> float:
+    """How much later a click comes out than it went in, nothing else being changed."""
+    click = np.zeros(RATE // 2, np.float32)
+    click[RATE // 4] = 0.5
+    heard = convert_recording(converter, click, None, Controls(auto_pitch=False))
+    late = int(np.argmax(np.abs(heard))) - RATE // 4
+    return 1000 * (converter.delay + late) / RATE
+
+
 def report_of(outcomes: dict[str, Outcome]) -> Report:
     """The figures of each system; the default converter's have no prefix, and goals.
 
@@ -203,7 +212,7 @@ def report_of(outcomes: dict[str, Outcome]) -> Report:
                 value = float(np.median(known)) if known else None
                 report.add(name, value, "", goals.get(kind + key, ""), len(known))
         figures = {
-            "algorithmic_delay_ms": (1000 * converter_of(system).delay / RATE, "ms"),
+            "algorithmic_delay_ms": (delay_ms(converter_of(system)), "ms"),
             "cpu_per_stream": (outcome.spent_s / outcome.heard_s, "cores"),
         }
         for key, (value, unit) in figures.items():
