@@ -84,6 +84,14 @@ class LimitSettings(_Section):
     max_queue_size: int = Field(gt=0)
 
 
+class IceServerSettings(_Section):
+    """A STUN or TURN server."""
+
+    urls: list[str] = Field(min_length=1)
+    username: str | None = None
+    credential: str | None = None
+
+
 class LiveSettings(_Section):
     """Live sessions."""
 
@@ -92,6 +100,7 @@ class LiveSettings(_Section):
     max_step_fraction: float = Field(gt=0, le=1)
     threads: int = Field(ge=0, le=64)
     device: Literal["auto", "cpu", "cuda"]
+    ice_servers: list[IceServerSettings]
 
 
 class PresetSettings(_Section):

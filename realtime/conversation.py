@@ -71,6 +71,29 @@ class Conversation:
         except LiveError as problem:
             self.report(problem)
 
+    def receive_audio(self, data: bytes) -> None:
+        """Act on one message of a channel that carries audio only, whatever else is being done."""
+        try:
+            message = protocol.decode(data)
+            if not isinstance(message, protocol.Audio):
+                raise ProtocolError("unexpected_message", "only audio comes this way", "send it by 'control'")
+            if self.session is not None:  # before and after, it is a straggler
+                self.hear(message)
+        except LiveError as problem:
+            self.report(problem)
+
+    def hear(self, frame: protocol.Audio) -> None:
+        """Give the session a captured frame.
+
+        Raises:
+            ProtocolError: it comes too fast, or there is no session.
+        """
+        if self.session is None:
+            raise ProtocolError("unexpected_message", "'audio' cannot come now", f"send {self.phase.value!r}")
+        self.session.inbox.put(frame)
+        if self.session.inbox.ready():
+            self._engine.wake()
+
     def report(self, problem: LiveError) -> None:
         """Tell the client about a problem, and end if it is fatal."""
         self._send(
@@ -98,10 +121,8 @@ class Conversation:
         self._outbox.finish()
 
     async def _act(self, message: protocol.Message) -> None:
-        if isinstance(message, protocol.Audio) and self.session is not None:
-            self.session.inbox.put(message)
-            if self.session.inbox.ready():
-                self._engine.wake()
+        if isinstance(message, protocol.Audio):
+            self.hear(message)
         elif isinstance(message, protocol.Hello) and self.phase is Phase.GREETING:
             self._greet(message)
         elif isinstance(message, protocol.Start) and self.phase is Phase.READY:

@@ -20,7 +20,7 @@ from auto_voice.jobs.supervisor import Supervisor
 from auto_voice.settings import Settings
 from auto_voice.storage.errors import StorageError
 from auto_voice.storage.profiles import ProfileStore
-from auto_voice.web import api, conversion, health, metrics, openapi, websocket_handler
+from auto_voice.web import api, conversion, health, live_offer, metrics, openapi, websocket_handler
 from auto_voice.web.cloning import Cloning
 from auto_voice.web.errors import errors_as_json
 from pipeline.converters import available
@@ -142,6 +142,7 @@ def create_app(settings: Settings) -> web.Application:
     app.router.add_get("/song", _song)
     app.router.add_static("/client", CLIENT)
     app.router.add_get("/ws/live", websocket_handler.live)
+    live_offer.add_routes(app, settings)
     api.add_routes(app)
     conversion.add_routes(app)
     health.add_routes(app)

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 STATUS = {
     "invalid_request": 400,
     "invalid_parameter": 400,
+    "invalid_offer": 400,
     "missing_parameter": 400,
     "missing_required_field": 400,
     "invalid_audio": 400,

@@ -1,0 +1,132 @@
+"""`POST /api/v1/live/offer`: a live session over WebRTC (docs/protocol.md)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from auto_voice import __version__
+from auto_voice.settings import Settings
+from auto_voice.web.errors import ApiError
+from auto_voice.web.websocket_handler import (
+    CONVERSATIONS,
+    ENGINE,
+    IDLE_TIMEOUT_S,
+    RESOLVE_VOICE,
+    STEP_TIMEOUT_S,
+)
+from realtime.conversation import Conversation, Phase
+from realtime.errors import LiveError, ServerFull
+
+if TYPE_CHECKING:
+    from realtime.transports.webrtc.peer import Peer
+
+log = logging.getLogger(__name__)
+
+PEERS = web.AppKey("peers", set[asyncio.Task[None]])
+ICE_SERVERS: web.AppKey[list[dict[str, object]]] = web.AppKey("ice_servers")
+CONNECT_TIMEOUT_S = 10.0  # from the answer until both channels are open
+SPARE = 8  # connections that may be on their way beyond the server's capacity
+
+
+def add_routes(app: web.Application, settings: Settings) -> None:
+    """Serve offers; needs what the live socket needs."""
+    app[PEERS] = set()
+    app[ICE_SERVERS] = [server.model_dump(exclude_none=True) for server in settings.live.ice_servers]
+    app.router.add_post("/api/v1/live/offer", offer)
+    app.router.add_get("/api/v1/live/ice-servers", ice_servers)
+    app.on_cleanup.append(_hang_up)
+
+
+async def ice_servers(request: web.Request) -> web.Response:
+    """What a browser's RTCPeerConnection should be given."""
+    return web.json_response({"ice_servers": request.app[ICE_SERVERS]})
+
+
+async def offer(request: web.Request) -> web.Response:
+    """Answer a browser's offer; its session goes on by itself.
+
+    Raises:
+        ApiError: no offer. BadOffer: one that cannot be accepted. ServerFull: too many connections.
+    """
+    from realtime.transports.webrtc.peer import IceServer, Peer
+
+    sdp = await _read(request)
+    app = request.app
+    if len(app[PEERS]) >= app[ENGINE].capacity + SPARE:
+        raise ServerFull(f"{len(app[PEERS])} connections are open")
+    peer = Peer([IceServer(**server) for server in app[ICE_SERVERS]])  # type: ignore[arg-type]
+    conversation = _converse(app, peer)
+    peer.on_audio = conversation.receive_audio
+    # from here on the task owns the connection, whatever becomes of this request
+    answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(_run(app, peer, conversation, sdp, answered))
+    app[PEERS].add(task)
+    task.add_done_callback(app[PEERS].discard)
+    return web.json_response({"type": "answer", "sdp": await answered})
+
+
+async def _read(request: web.Request) -> str:
+    try:
+        body = await request.json()
+    except (json.JSONDecodeError, UnicodeDecodeError) as problem:
+        raise ApiError(
+            "invalid_request", "the body is not JSON", 'send {"type": "offer", "sdp": …}'
+        ) from problem
+    if not isinstance(body, dict) or body.get("type") != "offer" or not isinstance(body.get("sdp"), str):
+        raise ApiError("invalid_request", "the body is not an offer", 'send {"type": "offer", "sdp": …}')
+    return str(body["sdp"])
+
+
+def _converse(app: web.Application, peer: Peer) -> Conversation:
+    from realtime.transports.webrtc.outbox import DataChannelOutbox
+
+    return Conversation(app[ENGINE], app[RESOLVE_VOICE], DataChannelOutbox(peer), f"AutoVoice {__version__}")
+
+
+async def _run(
+    app: web.Application, peer: Peer, conversation: Conversation, sdp: str, answered: asyncio.Future[str]
+) -> None:
+    """Hold one client's conversation until either side ends it."""
+    app[CONVERSATIONS][id(conversation)] = conversation
+    try:
+        try:
+            answer = await peer.answer(sdp)
+        except (LiveError, TimeoutError) as problem:
+            if not answered.cancelled():
+                answered.set_exception(problem)
+            return
+        if not answered.cancelled():
+            answered.set_result(answer)
+            if await peer.opened(CONNECT_TIMEOUT_S):
+                await _listen(peer, conversation)
+    finally:
+        conversation.close()
+        del app[CONVERSATIONS][id(conversation)]
+        await peer.close()
+
+
+async def _listen(peer: Peer, conversation: Conversation) -> None:
+    while conversation.phase is not Phase.ENDED:
+        limit = IDLE_TIMEOUT_S if conversation.phase is Phase.RUNNING else STEP_TIMEOUT_S
+        try:
+            message = await peer.receive(limit)
+        except TimeoutError:
+            waited = f"nothing came for {limit:g} s; {conversation.phase.value!r} was expected"
+            conversation.report(LiveError("timeout", waited, "connect again", fatal=True))
+            return
+        if message is None:
+            return
+        await conversation.receive(message)
+
+
+async def _hang_up(app: web.Application) -> None:
+    """End what is still connected (an aiohttp `on_cleanup` hook)."""
+    tasks = list(app[PEERS])
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,1 @@
+"""Live sessions over WebRTC: media that survives loss, through aiortc."""

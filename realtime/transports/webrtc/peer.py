@@ -1,0 +1,179 @@
+"""One browser at the other end of WebRTC: its offer is answered, its two data channels carry the live protocol.
+
+The browser opens the channels: `control` (reliable, in order) for all messages but audio, and `audio`
+(unordered, never sent again) for frames.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiortc import (
+    RTCConfiguration,
+    RTCDataChannel,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
+from aiortc.exceptions import InvalidAccessError, OperationError
+from aiortc.sdp import SessionDescription
+
+from realtime.errors import LiveError
+
+log = logging.getLogger(__name__)
+
+CONTROL, AUDIO = "control", "audio"
+MAX_OFFER = 65_536  # characters
+ANSWER_TIMEOUT_S = 5.0  # for gathering addresses and the answer
+FAREWELL_S = 0.5  # for what is still to be sent when the server hangs up
+WAITING = 256  # control messages that may wait to be read
+
+# what the parser of aiortc and its checks raise on descriptions that are none, or not of our kind
+BAD_OFFER = (
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    AssertionError,
+    InvalidAccessError,
+    OperationError,
+)
+
+
+@dataclass(frozen=True)
+class IceServer:
+    """A STUN or TURN server."""
+
+    urls: Sequence[str]
+    username: str | None = None
+    credential: str | None = None
+
+
+class BadOffer(LiveError):
+    """An offer that is no session description, or asks for what there is not."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            "invalid_offer", what, "offer data channels 'control' and 'audio'; see docs/protocol.md"
+        )
+
+
+class Peer:
+    """One connection.
+
+    Args:
+        ice_servers: none, and only this machine's own addresses are offered.
+
+    Attributes:
+        on_audio: called on the event loop with each message of the audio channel; set it before `answer`.
+    """
+
+    def __init__(self, ice_servers: Sequence[IceServer]) -> None:
+        servers = [RTCIceServer(list(s.urls), s.username, s.credential) for s in ice_servers]
+        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
+        self.on_audio: Callable[[bytes], None] = lambda message: None
+        self._messages: asyncio.Queue[bytes | None] = asyncio.Queue(WAITING)
+        self._opened = asyncio.Event()
+        self._gone = False
+        self.control: RTCDataChannel | None = None
+        self.audio: RTCDataChannel | None = None
+        self._connection.on("datachannel", self._channel_opened)
+        self._connection.on("connectionstatechange", self._state_changed)
+
+    async def answer(self, offer: str) -> str:
+        """Accept an offer; returns the answer, with all addresses in it.
+
+        Raises:
+            BadOffer: it is not one that can be accepted.
+        """
+        if len(offer) > MAX_OFFER:
+            raise BadOffer(f"an offer of {len(offer)} characters is over {MAX_OFFER}")
+        try:
+            if not any(media.kind == "application" for media in SessionDescription.parse(offer).media):
+                raise BadOffer("the offer has no data channels")
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                await self._connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+                answer = await self._connection.createAnswer()
+                await self._connection.setLocalDescription(answer)
+        except BAD_OFFER as problem:
+            raise BadOffer(f"the offer cannot be accepted: {problem}"[:300]) from problem
+        return str(self._connection.localDescription.sdp)
+
+    async def opened(self, timeout_s: float) -> bool:
+        """Wait until both channels are open; False when they are not in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._opened.wait()
+        except TimeoutError:
+            return False
+        return not self._gone
+
+    async def receive(self, timeout_s: float) -> bytes | None:
+        """The next control message; None once the other side is gone.
+
+        Raises:
+            TimeoutError: nothing came.
+        """
+        if self._gone and self._messages.empty():
+            return None
+        async with asyncio.timeout(timeout_s):
+            return await self._messages.get()
+
+    def vanish(self) -> None:
+        """Treat the other side as gone: it does not read, or cannot be reached."""
+        if self._gone:
+            return
+        self._gone = True
+        self._opened.set()
+        if self._messages.full():
+            self._messages.get_nowait()
+        self._messages.put_nowait(None)
+
+    async def close(self) -> None:
+        """Hang up once what must arrive has been sent, or has had its time."""
+        deadline = asyncio.get_running_loop().time() + FAREWELL_S
+        while (  # noqa: ASYNC110
+            not self._gone
+            and self.control is not None
+            and self.control.bufferedAmount > 0
+            and asyncio.get_running_loop().time() < deadline
+        ):
+            await asyncio.sleep(0.01)  # aiortc tells of no empty buffer
+        self.vanish()
+        await self._connection.close()
+
+    def _channel_opened(self, channel: RTCDataChannel) -> None:
+        if channel.label == CONTROL and self.control is None:
+            self.control = channel
+            channel.on("message", self._control_message)
+        elif channel.label == AUDIO and self.audio is None:
+            self.audio = channel
+            channel.on("message", self._audio_message)
+        else:
+            channel.close()
+            return
+        channel.on("close", self.vanish)
+        if self.control is not None and self.audio is not None:
+            self._opened.set()
+
+    def _control_message(self, data: Any) -> None:
+        if isinstance(data, str):
+            data = data.encode()  # the protocol refuses it in words
+        if self._messages.full():
+            log.info("a WebRTC client sends messages faster than they can be read")
+            self.vanish()
+            return
+        if not self._gone:
+            self._messages.put_nowait(data)
+
+    def _audio_message(self, data: Any) -> None:
+        if isinstance(data, bytes) and not self._gone:
+            self.on_audio(data)
+
+    def _state_changed(self) -> None:
+        if self._connection.connectionState in ("failed", "closed"):
+            self.vanish()
