@@ -144,6 +144,17 @@ def test_no_click_at_the_seams(gap: int, kind: str) -> None:
         assert np.abs(np.diff(around)).max() <= 1.15 * steps
 
 
+@pytest.mark.parametrize("growth", [0.6, 1.6])
+def test_a_sound_that_swells_or_dies_is_taken_up_where_it_was(growth: float) -> None:
+    """A period ago it was weaker or stronger: the repetition starts at the last sample all the same."""
+    t = np.arange(20_000) / RATE
+    sound = (np.sin(2 * np.pi * 100 * t) * growth ** (100 * (t - 0.2)) * 5000).clip(-32_768, 32_767)
+    for at in range(9600, 9600 + 480, 60):
+        made, _ = lose(sound.astype(np.int16), at, 480)
+        around = np.concatenate((sound[at - 1 : at], made))
+        assert np.abs(np.diff(around)).max() <= 1.5 * np.abs(np.diff(sound[at - 480 : at + 480])).max()
+
+
 @pytest.mark.parametrize("kind", ["voice", "noise"])
 def test_full_level_for_20_ms_and_silent_from_60_ms(kind: str) -> None:
     sound = voice() if kind == "voice" else noise(5, False)
