@@ -71,28 +71,14 @@ class Conversation:
         except LiveError as problem:
             self.report(problem)
 
-    def receive_audio(self, data: bytes) -> None:
-        """Act on one message of a channel that carries audio only, whatever else is being done."""
+    def hear(self, frame: protocol.Audio) -> None:
+        """Give the session a captured frame; without a session it is a straggler, and lost."""
+        if self.session is None:
+            return
         try:
-            message = protocol.decode(data)
-            if not isinstance(message, protocol.Audio):
-                raise ProtocolError("unexpected_message", "only audio comes this way", "send it by 'control'")
-            if self.session is not None:  # before and after, it is a straggler
-                self.hear(message)
+            self._hear(self.session, frame)
         except LiveError as problem:
             self.report(problem)
-
-    def hear(self, frame: protocol.Audio) -> None:
-        """Give the session a captured frame.
-
-        Raises:
-            ProtocolError: it comes too fast, or there is no session.
-        """
-        if self.session is None:
-            raise ProtocolError("unexpected_message", "'audio' cannot come now", f"send {self.phase.value!r}")
-        self.session.inbox.put(frame)
-        if self.session.inbox.ready():
-            self._engine.wake()
 
     def report(self, problem: LiveError) -> None:
         """Tell the client about a problem, and end if it is fatal."""
@@ -121,8 +107,8 @@ class Conversation:
         self._outbox.finish()
 
     async def _act(self, message: protocol.Message) -> None:
-        if isinstance(message, protocol.Audio):
-            self.hear(message)
+        if isinstance(message, protocol.Audio) and self.session is not None:
+            self._hear(self.session, message)
         elif isinstance(message, protocol.Hello) and self.phase is Phase.GREETING:
             self._greet(message)
         elif isinstance(message, protocol.Start) and self.phase is Phase.READY:
@@ -137,6 +123,11 @@ class Conversation:
         else:
             kind = type(message).__name__.lower()
             raise ProtocolError("unexpected_message", f"{kind!r} cannot come now", f"send {self.phase.value!r}")
+
+    def _hear(self, session: Session, frame: protocol.Audio) -> None:
+        session.inbox.put(frame)
+        if session.inbox.ready():
+            self._engine.wake()
 
     def _greet(self, hello: protocol.Hello) -> None:
         if hello.version != protocol.VERSION:
@@ -258,6 +249,7 @@ class Conversation:
             frames=session.inbox.frames,
             dropped=dropped,
             gaps=session.inbox.gap_samples,
+            concealed=session.inbox.concealed_samples,
             added_p50_ms=_ms(session.added.percentile(50)),
             added_p99_ms=_ms(session.added.percentile(99)),
             level_in_db=_db(power_in / count) if count else None,

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from kernels import conceal
 from pipeline.converters.base import Controls, Converter
 from pipeline.converters.blend import Blend
 from pipeline.voice import Voice
@@ -102,6 +103,7 @@ class Engine:
         inbox.put(Audio(0, 8 * self.block + 4 * 960, bytes(960)))  # more than may wait
         while inbox.ready():
             inbox.take(np.zeros(self.block, np.float32))
+        conceal.warm()
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start the compute thread; results go to `loop`. Call `warm` first."""

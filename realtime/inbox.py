@@ -57,6 +57,7 @@ class Inbox:
         self.limit = max(queue * block, 2 * block)
         self.dropped: Counter[str] = Counter()
         self.gap_samples = 0
+        self.concealed_samples = 0
         self.frames = 0
         self._ring = np.zeros(RING, np.int16)
         self._arrival = np.zeros(ARRIVALS)
@@ -83,6 +84,7 @@ class Inbox:
         if not self._in_pace(now, len(samples)):
             return
         self.frames += 1
+        self.concealed_samples += 0 if frame.heard else len(samples)
         start, end = frame.position, frame.position + len(samples)
         stream = self._stream
         if stream is None or start > stream.end + JUMP or end < self._next(stream) - JUMP:

@@ -55,6 +55,7 @@ class Audio:
     seq: int
     position: int
     pcm: bytes
+    heard: bool = True  # as against made up for one that was lost
 
 
 @dataclass(frozen=True)

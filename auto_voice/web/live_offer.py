@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
 from aiohttp import web
 
 from auto_voice import __version__
@@ -19,15 +20,16 @@ from auto_voice.web.websocket_handler import (
     RESOLVE_VOICE,
     STEP_TIMEOUT_S,
 )
+from realtime import protocol
 from realtime.conversation import Conversation, Phase
-from realtime.errors import LiveError, ServerFull
+from realtime.decoder import Pcm, PcmDecoder
+from realtime.errors import LiveError, ProtocolError, ServerFull
+from realtime.transports.webrtc.receiver import FrameReceiver
 
 if TYPE_CHECKING:
     from realtime.transports.webrtc.peer import Peer
 
-log = logging.getLogger(__name__)
-
-PEERS = web.AppKey("peers", set[asyncio.Task[None]])
+PEERS: web.AppKey[set[asyncio.Task[None]]] = web.AppKey("peers")
 ICE_SERVERS: web.AppKey[list[dict[str, object]]] = web.AppKey("ice_servers")
 CONNECT_TIMEOUT_S = 10.0  # from the answer until both channels are open
 SPARE = 8  # connections that may be on their way beyond the server's capacity
@@ -61,12 +63,14 @@ async def offer(request: web.Request) -> web.Response:
         raise ServerFull(f"{len(app[PEERS])} connections are open")
     peer = Peer([IceServer(**server) for server in app[ICE_SERVERS]])  # type: ignore[arg-type]
     conversation = _converse(app, peer)
-    peer.on_audio = conversation.receive_audio
+    receiver = FrameReceiver(PcmDecoder(), conversation.hear)
+    peer.on_audio = _frames_to(receiver, conversation)
     # from here on the task owns the connection, whatever becomes of this request
     answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(_run(app, peer, conversation, sdp, answered))
     app[PEERS].add(task)
     task.add_done_callback(app[PEERS].discard)
+    task.add_done_callback(lambda _: receiver.close())
     return web.json_response({"type": "answer", "sdp": await answered})
 
 
@@ -86,6 +90,22 @@ def _converse(app: web.Application, peer: Peer) -> Conversation:
     from realtime.transports.webrtc.outbox import DataChannelOutbox
 
     return Conversation(app[ENGINE], app[RESOLVE_VOICE], DataChannelOutbox(peer), f"AutoVoice {__version__}")
+
+
+def _frames_to(receiver: FrameReceiver[Pcm], conversation: Conversation) -> Callable[[bytes], None]:
+    """What is done with a message of the audio channel."""
+
+    def take(data: bytes) -> None:
+        try:
+            message = protocol.decode(data)
+            if not isinstance(message, protocol.Audio):
+                raise ProtocolError("unexpected_message", "only audio comes this way", "send it by 'control'")
+        except ProtocolError as problem:
+            conversation.report(problem)
+        else:
+            receiver.put(message.position, len(message.pcm) // 2, np.frombuffer(message.pcm, "<i2"))
+
+    return take
 
 
 async def _run(
@@ -126,7 +146,8 @@ async def _listen(peer: Peer, conversation: Conversation) -> None:
 
 async def _hang_up(app: web.Application) -> None:
     """End what is still connected (an aiohttp `on_cleanup` hook)."""
-    tasks = list(app[PEERS])
+    connected = app[PEERS]
+    tasks = list(connected)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
