@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -96,12 +98,20 @@ def test_what_comes_out_is_transposed(
         assert cents == pytest.approx(100 * semitones, abs=20)
 
 
-@pytest.mark.parametrize(("converter", "mixes"), [("passthrough", (100,)), ("native", (0, 100))])
+@pytest.mark.parametrize(
+    ("converter", "mixes", "transport"),
+    [("passthrough", (100,), "websocket"), ("native", (0, 100), "websocket"), ("passthrough", (100,), "data")],
+)
 def test_it_comes_out_at_the_delay_that_the_page_shows(
-    service: Service, burster: Browser, open_page: Callable[..., Page], converter: str, mixes: tuple[int, ...]
+    service: Service,
+    burster: Browser,
+    open_page: Callable[..., Page],
+    converter: str,
+    mixes: tuple[int, ...],
+    transport: str,
 ) -> None:
     page = open_page(burster)
-    go_live(page, f"{service.url}/?{CALM}&converter={converter}")
+    go_live(page, f"{service.url}/?{CALM}&converter={converter}&transport={transport}")
     pin(page)
     for mix in mixes:
         slide(page, "mix", mix)
@@ -118,11 +128,12 @@ def test_it_comes_out_at_the_delay_that_the_page_shows(
         assert total == pytest.approx(shown["mouth_to_ear_ms"], abs=1)
 
 
+@pytest.mark.parametrize("transport", ["websocket", "data"])
 def test_a_take_is_aligned_to_the_sample(
-    service: Service, singer: Browser, open_page: Callable[..., Page], tmp_path: Path
+    service: Service, singer: Browser, open_page: Callable[..., Page], tmp_path: Path, transport: str
 ) -> None:
     page = open_page(singer)
-    go_live(page, f"{service.url}/?{CALM}&converter=passthrough")
+    go_live(page, f"{service.url}/?{CALM}&converter=passthrough&transport={transport}")
     page.click("#record")
     page.wait_for_timeout(1500)
     page.click("#record")
@@ -208,6 +219,20 @@ def test_a_full_server_lets_the_next_one_in(
     third.click("#retry")
     wait_state(third, "live")
     assert third.is_hidden("#failure")
+
+
+def test_a_stop_ends_the_peer_connection(
+    service: Service, singer: Browser, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(singer)
+    for _ in range(2):
+        go_live(page, f"{service.url}/?{CALM}&transport=data")
+        assert snapshot(page)["transport"] == "data"
+        page.click("#start")
+        wait_state(page, "idle")
+        with urllib.request.urlopen(f"{service.url}/health", timeout=5) as answer:
+            sessions = json.load(answer)["live"]["sessions"]
+        assert sessions == 0
 
 
 def test_a_lost_connection_comes_back_with_its_controls(

@@ -48,8 +48,9 @@ def test_every_state_of_an_attempt_says_which_attempt_it_is(page: Page) -> None:
     states = page.evaluate(
         """async () => {
           const { Connection } = await import('/client/js/connection.js');
+          const { socketLine } = await import('/client/js/lines.js');
           const states = [];
-          const connection = new Connection('ws://x', {
+          const connection = new Connection(() => socketLine('ws://x'), {
             request: () => ({}),
             onMessage() {},
             onState: ({ state, attempt }) => states.push([state, attempt ?? null]),

@@ -24,16 +24,16 @@ const FINAL_ERRORS = new Set(['unsupported_version', 'voice_not_found', 'invalid
 /** A connection to the live endpoint. */
 export class Connection {
   /**
-   * @param {string} url of the WebSocket
+   * @param {() => import('./lines.js').Line} dial begins a new line to the live endpoint
    * @param {object} hooks
    * @param {() => Record<string, unknown>} hooks.request the fields of `start`, asked for at every attempt
    * @param {(state: ConnectionState) => void} hooks.onState
    * @param {(message: ServerMessage) => void} hooks.onMessage everything but the greeting
    */
-  constructor(url, hooks) {
-    this.url = url;
+  constructor(dial, hooks) {
+    this.dial = dial;
     this.hooks = hooks;
-    /** @type {WebSocket | null} */
+    /** @type {import('./lines.js').Line | null} */
     this.socket = null;
     this.live = false;
     this.wanted = false;
@@ -57,8 +57,7 @@ export class Connection {
     clearTimeout(this.timer);
     this.error = null;
     this.hooks.onState({ state: 'connecting', attempt: this.attempt });
-    const socket = new WebSocket(this.url);
-    socket.binaryType = 'arraybuffer';
+    const socket = this.dial();
     this.socket = socket;
     this.expect(STEP_TIMEOUT_MS);
     socket.onopen = () => {
@@ -138,7 +137,7 @@ export class Connection {
 
   /** @param {{ type: string } & Record<string, unknown>} message */
   send(message) {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(writeMessage(message));
+    if (this.socket?.readyState === 1) this.socket.send(writeMessage(message));
   }
 
   /**
@@ -147,12 +146,12 @@ export class Connection {
    * @returns {boolean} whether it was sent
    */
   sendAudio(message) {
-    if (!this.live || this.socket?.readyState !== WebSocket.OPEN) return false;
+    if (!this.live || this.socket?.readyState !== 1) return false;
     if (this.socket.bufferedAmount > MAX_UNSENT_BYTES) {
       this.skipped++;
       return false;
     }
-    this.socket.send(writeMessage(message));
+    this.socket.sendAudio(writeMessage(message));
     return true;
   }
 

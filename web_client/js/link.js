@@ -5,7 +5,7 @@
 
 import { Trouble } from './words.js';
 
-const FAREWELL_MS = 500; // for the goodbye to the server and the take that was being made
+export const FAREWELL_MS = 500; // for the goodbye to the server and the take that was being made
 
 /**
  * @typedef {import('./transport-worker.js').FromWorker} FromWorker

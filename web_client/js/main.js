@@ -31,7 +31,7 @@ const STATES = {
   stopped: 'Stopped',
 };
 
-// For measurements and integrators (docs/page.md): ?converter=passthrough and ?latency=interactive.
+// For measurements and integrators (docs/page.md): ?converter=passthrough, ?latency=interactive, ?transport=data.
 const query = new URLSearchParams(location.search);
 const memory = recall();
 const save = () => remember(memory);
@@ -68,6 +68,7 @@ const session = new Session(
     userId: memory.userId,
     converter: query.get('converter') ?? 'native',
     hint: query.get('latency') === 'interactive' ? 'interactive' : 0,
+    carrier: query.get('transport') === 'data' ? 'data' : 'websocket',
   },
 );
 Object.assign(session.controls, memory.controls);

@@ -42,6 +42,7 @@ export const DEFAULT_CONTROLS = Object.freeze({
  * @typedef {{ type: 'audio', seq: number, position: number, pcm: Uint8Array, held_us: number }} ServerAudio
  * @typedef {{ type: 'controls' } & Partial<Controls> & { voice?: string, blend?: Blend | null }} ServerControls
  * @typedef {{ type: 'stats', t?: number, frames: number, dropped: Record<string, number>, gaps: number,
+ *   concealed: number,
  *   added_p50_ms: number, added_p99_ms: number, level_in_db: number, level_out_db: number,
  *   sessions: number }} ServerStats
  * @typedef {{ type: 'pitch', position: number, hop: number, f0_in: number[], f0_out: number[] }} ServerPitch

@@ -7,7 +7,8 @@
  */
 
 import { Ledger } from './ledger.js';
-import { Link } from './link.js';
+import { FAREWELL_MS, Link } from './link.js';
+import { canUseChannels, PeerLink } from './peer.js';
 import { DEFAULT_CONTROLS } from './protocol.js';
 import { Sound } from './sound.js';
 import { failure, failureOf, Trouble } from './words.js';
@@ -33,7 +34,8 @@ import { failure, failureOf, Trouble } from './words.js';
 export class Session {
   /**
    * @param {Hooks} hooks
-   * @param {{ userId: string, converter: string, hint: import('./audio-graph.js').LatencyHint }} options
+   * @param {{ userId: string, converter: string, hint: import('./audio-graph.js').LatencyHint,
+   *   carrier: import('./transport-worker.js').Carrier }} options
    */
   constructor(hooks, options) {
     this.hooks = hooks;
@@ -56,6 +58,10 @@ export class Session {
     /** @type {Link | null} */
     this.link = null;
     this.recording = false;
+    /** @type {import('./transport-worker.js').Carrier} */
+    this.carrier = 'websocket';
+    /** @type {{ call: number, peer: PeerLink } | null} */
+    this.called = null;
     this.run = 0;
   }
 
@@ -128,7 +134,32 @@ export class Session {
     const { userId, converter } = this.options;
     const { voice, blend, controls } = this;
     const start = { voice, blend, user_id: userId, controls, converter };
-    this.link.post({ type: 'open', url: url.href, start, port }, [port]);
+    this.carrier = this.options.carrier === 'data' && canUseChannels() ? 'data' : 'websocket';
+    this.link.post({ type: 'open', url: url.href, carrier: this.carrier, start, port }, [port]);
+  }
+
+  /**
+   * Make a peer connection for the worker.
+   * @param {number} call its number
+   */
+  call(call) {
+    this.called?.peer.close();
+    const peer = new PeerLink(
+      (control, audio) => {
+        const channels = /** @type {Transferable[]} */ (/** @type {unknown} */ ([control, audio]));
+        this.link?.post({ type: 'channels', call, control, audio }, channels);
+      },
+      () => this.link?.post({ type: 'uncalled', call }),
+    );
+    this.called = { call, peer };
+    void peer.open();
+  }
+
+  /** @param {number} call */
+  hangUp(call) {
+    if (this.called?.call !== call) return;
+    this.called.peer.close();
+    this.called = null;
   }
 
   /** Stop singing. */
@@ -143,6 +174,9 @@ export class Session {
     this.sound.close();
     this.link?.close(this.hooks.onTake);
     this.link = null;
+    const { called } = this;
+    this.called = null;
+    setTimeout(() => called?.peer.close(), FAREWELL_MS);
     this.setState(why ? 'stopped' : 'idle', why);
   }
 
@@ -173,6 +207,12 @@ export class Session {
       }
       case 'recording':
         this.hooks.onRecording(data.seconds);
+        break;
+      case 'call':
+        this.call(data.call);
+        break;
+      case 'hang-up':
+        this.hangUp(data.call);
         break;
       case 'take':
         this.recording = false;

@@ -28,6 +28,7 @@ export function snapshotOf(session) {
     voice: session.voice,
     blend: session.blend && { ...session.blend },
     blend_in_force: ledger.blendInForce && { ...ledger.blendInForce },
+    transport: session.carrier,
     converter: started?.converter ?? session.options.converter,
     controls: { ...session.controls },
     controls_in_force: { ...ledger.inForce },
@@ -69,6 +70,7 @@ export function snapshotOf(session) {
       frames_skipped: counts.skipped,
       server_dropped: ledger.dropped,
       server_gap_samples: ledger.gaps,
+      server_concealed_samples: stats?.concealed ?? 0,
       reconnections: counts.reconnections,
     },
     levels: {

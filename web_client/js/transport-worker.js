@@ -8,6 +8,7 @@
  */
 
 import { Connection } from './connection.js';
+import { ChannelLine, socketLine } from './lines.js';
 import { SAMPLE_RATE } from './protocol.js';
 import { Take } from './take.js';
 
@@ -21,7 +22,11 @@ const TAKE_TAIL_MS = 1500; // how long a closed take waits for what is still on 
  * @typedef {import('./protocol.js').Blend} Blend
  * @typedef {{ voice: string, blend: Blend | null, user_id: string, converter: string, controls: Controls }} Start
  * @typedef {Partial<Controls> & { voice?: string, blend?: Blend | null }} Change
- * @typedef {{ type: 'open', url: string, start: Start, port: MessagePort }
+ * @typedef {'websocket' | 'data'} Carrier
+ * @typedef {{ type: 'open', url: string, carrier: Carrier, start: Start, port: MessagePort }
+ *   | { type: 'carrier', carrier: Carrier }
+ *   | { type: 'channels', call: number, control: RTCDataChannel, audio: RTCDataChannel }
+ *   | { type: 'uncalled', call: number }
  *   | { type: 'attach', port: MessagePort }
  *   | { type: 'controls', controls: Change }
  *   | { type: 'figures', underruns: number, late: number, playout_delay: number }
@@ -34,7 +39,9 @@ const TAKE_TAIL_MS = 1500; // how long a closed take waits for what is still on 
  *       reconnections: number }
  *   | { type: 'take', dry: Int16Array<ArrayBuffer>, wet: Int16Array<ArrayBuffer>, missing: number,
  *       sampleRate: number }
- *   | { type: 'recording', seconds: number }} FromWorker
+ *   | { type: 'recording', seconds: number }
+ *   | { type: 'call', call: number }
+ *   | { type: 'hang-up', call: number }} FromWorker
  */
 
 const scope = /** @type {{ onmessage: ((event: MessageEvent<ToWorker>) => void) | null,
@@ -51,11 +58,17 @@ const flat = ({ voice, blend, controls }) => ({ voice, blend, ...controls });
 /** Everything of one stay on the page, from Start to Stop. */
 class Transport {
   /**
-   * @param {string} url
+   * @param {string} url of the WebSocket
+   * @param {Carrier} carrier
    * @param {Start} start
    * @param {MessagePort} port
    */
-  constructor(url, start, port) {
+  constructor(url, carrier, start, port) {
+    this.url = url;
+    this.carrier = carrier;
+    /** @type {ChannelLine | null} */
+    this.channels = null;
+    this.calls = 0;
     this.wanted = start; // now ...
     this.asked = start; // ... and what the server was asked for when the session began
     this.base = 0; // worklet count + base = timeline
@@ -77,12 +90,21 @@ class Transport {
     this.path = null;
     this.port = port;
     this.attach(port);
-    this.connection = new Connection(url, {
+    this.connection = new Connection(() => this.dial(), {
       request: () => (this.asked = this.wanted),
       onState: (state) => this.stateChanged(state),
       onMessage: (message) => this.incoming(message),
     });
     this.clock = setInterval(() => this.tick(), STATS_EVERY_MS);
+  }
+
+  /** @returns {import('./lines.js').Line} */
+  dial() {
+    if (this.carrier !== 'data') return socketLine(this.url);
+    const call = ++this.calls;
+    this.channels = new ChannelLine(() => scope.postMessage({ type: 'hang-up', call }));
+    scope.postMessage({ type: 'call', call }); // only the page can make a peer connection
+    return this.channels;
   }
 
   /**
@@ -221,7 +243,7 @@ scope.onmessage = (/** @type {MessageEvent<ToWorker>} */ { data }) => {
   switch (data.type) {
     case 'open':
       transport?.close();
-      transport = new Transport(data.url, data.start, data.port);
+      transport = new Transport(data.url, data.carrier, data.start, data.port);
       transport.connection.open();
       break;
     case 'attach':
@@ -238,6 +260,15 @@ scope.onmessage = (/** @type {MessageEvent<ToWorker>} */ { data }) => {
       break;
     case 'record':
       transport?.record(data.on);
+      break;
+    case 'carrier':
+      if (transport) transport.carrier = data.carrier;
+      break;
+    case 'channels':
+      if (transport?.calls === data.call) transport.channels?.take(data.control, data.audio);
+      break;
+    case 'uncalled':
+      if (transport?.calls === data.call) transport.channels?.lost();
       break;
     case 'retry':
       transport?.connection.retry();
