@@ -2,9 +2,10 @@
 
 A Chromium sings coded bursts (unique noise bursts at random distances) into the page; what is captured and
 what is played are recorded at the same instants, and each burst is looked for in what was played.
-The default converter and pass-through run one after the other in the same browser and server.
+Pass-through and the default converter run one after the other, over each transport, in the same browser and
+server.
 
-    python -m bench.browser --json browser.json
+    python -m bench.browser --transport ws,data --json browser.json
 """
 
 from __future__ import annotations
@@ -289,26 +290,72 @@ def go_live(page: Page, url: str, *, timeout_s: float = 30) -> None:
     wait_until(page, lambda s: s["state"] == "live" and s["counters"]["frames_received"] > 50, timeout_s)
 
 
-def _measure(page: Page, url: str, converter: str, seconds: float) -> Tap:
-    go_live(page, f"{url}/?converter={converter}")
+def _measure(page: Page, url: str, run: Run, seconds: float) -> Tap:
+    go_live(page, f"{url}/?converter={run.converter}&transport={run.transport}")
     page.wait_for_timeout(3000)  # caches warm on both sides, the delay has settled
     measured = tap(page, seconds)
     page.click("#start")
+    if measured.after["transport"] != run.transport:
+        raise RuntimeError(f"{run.transport} was asked for, and {measured.after['transport']} was used")
     return measured
 
 
+@dataclass(frozen=True)
+class Run:
+    """What is measured at a time."""
+
+    converter: str
+    transport: str
+
+    @property
+    def prefix(self) -> str:
+        """Of the names of its figures."""
+        return f"{'' if self.converter == DEFAULT else 'passthrough_'}{self.transport}_"
+
+
+def _report(taps: dict[Run, Tap]) -> Report:
+    report = Report("bench.browser")
+    needed: dict[Run, float] = {}
+    for run, measured in taps.items():
+        delays, lost = loop_delays(measured.captured, measured.played)
+        parts = measured.after["delay"]["parts_ms"]
+        needed[run] = float(np.percentile(delays, 95)) if delays.size else float("nan")
+        beside, websocket = Run("passthrough", run.transport), Run(run.converter, "websocket")
+        goal = ""
+        if run.transport != "websocket" and websocket in needed:
+            goal = f"<= {needed[websocket] + 5:.1f} (WebSocket + 5 ms)"
+        elif run != beside and beside in needed:
+            extra = parts["algorithm"] - taps[beside].after["delay"]["parts_ms"]["algorithm"]
+            goal = f"<= {needed[beside] + extra + 8:.1f} (pass-through + algorithm + 8 ms)"
+        for p in (50, 95, 99):
+            value = float(np.percentile(delays, p)) if delays.size else None
+            report.add(f"{run.prefix}loop_p{p}_ms", value, "ms", goal if p == 95 else "", delays.size)
+        report.add(f"{run.prefix}bursts_lost", lost, "bursts", "", delays.size + lost)
+        report.add(f"{run.prefix}shown_loop_ms", measured.after["delay"]["loop_ms"], "ms")
+        report.add(f"{run.prefix}algorithmic_delay_ms", parts["algorithm"], "ms")
+        report.add(f"{run.prefix}mouth_to_ear_ms", measured.after["delay"]["mouth_to_ear_ms"], "ms")
+        underruns = measured.after["counters"]["underruns"] - measured.before["counters"]["underruns"]
+        report.add(f"{run.prefix}underruns", underruns, "underruns")
+    return report
+
+
 def main() -> int:
-    """Measure pass-through and the default converter, and print the report."""
+    """Measure pass-through and the default converter over each transport, and print the report."""
     arguments = parser(__doc__)
-    arguments.add_argument("--seconds", type=float, default=30, help="of each of the two runs")
+    arguments.add_argument("--seconds", type=float, default=30, help="of each run")
+    arguments.add_argument("--transport", default="ws,data", help="which, of ws and data, with commas between")
     options = arguments.parse_args()
+    names = {"ws": "websocket", "data": "data"}
+    unknown = set(options.transport.split(",")) - set(names)
+    if unknown:
+        arguments.error(f"no transport {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    transports = [names[name] for name in options.transport.split(",")]
     chromium = find_chromium()
     if chromium is None:
         print("no Chromium: none of chromium, chromium-browser, google-chrome is on the PATH", file=sys.stderr)
         return 1
     from playwright.sync_api import sync_playwright
 
-    report = Report("bench.browser")
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         microphone = folder / "bursts.wav"
@@ -323,28 +370,10 @@ def main() -> int:
         ]
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)
         page = browser.new_page()
-        taps = {name: _measure(page, service.url, name, options.seconds) for name in ("passthrough", DEFAULT)}
+        runs = [Run(name, transport) for name in ("passthrough", DEFAULT) for transport in transports]
+        taps = {run: _measure(page, service.url, run, options.seconds) for run in runs}
         browser.close()
-    needed: dict[str, float] = {}
-    for name, measured in taps.items():
-        prefix = "" if name == DEFAULT else "passthrough_"
-        delays, lost = loop_delays(measured.captured, measured.played)
-        parts = measured.after["delay"]["parts_ms"]
-        goal = ""
-        if name == DEFAULT and "passthrough" in needed:
-            extra = parts["algorithm"] - taps["passthrough"].after["delay"]["parts_ms"]["algorithm"]
-            goal = f"<= {needed['passthrough'] + extra + 8:.1f} (pass-through + algorithm + 8 ms)"
-        needed[name] = float(np.percentile(delays, 95)) if delays.size else float("nan")
-        for p in (50, 95, 99):
-            value = float(np.percentile(delays, p)) if delays.size else None
-            report.add(f"{prefix}loop_p{p}_ms", value, "ms", goal if p == 95 else "", delays.size)
-        report.add(f"{prefix}bursts_lost", lost, "bursts", "", delays.size + lost)
-        report.add(f"{prefix}shown_loop_ms", measured.after["delay"]["loop_ms"], "ms")
-        report.add(f"{prefix}algorithmic_delay_ms", parts["algorithm"], "ms")
-        report.add(f"{prefix}mouth_to_ear_ms", measured.after["delay"]["mouth_to_ear_ms"], "ms")
-        underruns = measured.after["counters"]["underruns"] - measured.before["counters"]["underruns"]
-        report.add(f"{prefix}underruns", underruns, "underruns")
-    report.finish(options.json)
+    _report(taps).finish(options.json)
     return 0
 
 
