@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 import shutil
 import socket
@@ -13,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from auto_voice.settings import Settings
+from auto_voice.device import cores, device_of
+from auto_voice.settings import Settings, SettingsError
 
 PACKAGES = ("torch", "numba", "aiohttp", "av", "soxr", "onnxruntime")
 MIN_DISK_BYTES = 500 * 2**20
@@ -59,10 +59,14 @@ def _packages(settings: Settings) -> Verdict:
 def _devices(settings: Settings) -> Verdict:
     import torch
 
-    cores = f"{os.cpu_count()} CPU cores"
-    if not torch.cuda.is_available():
-        return Verdict("devices", True, f"{cores}, no CUDA device (everything runs on the CPU)")
-    return Verdict("devices", True, f"{cores}, {torch.cuda.get_device_name(0)}")
+    found = f"{cores()} CPU cores, "
+    try:
+        device = device_of(settings)
+    except SettingsError as problem:
+        return Verdict("devices", False, found + problem.message, problem.suggestions[0])
+    if device == "cpu":
+        return Verdict("devices", True, found + "networks run on the CPU")
+    return Verdict("devices", True, f"{found}networks run on {torch.cuda.get_device_name(0)}")
 
 
 def _folders(settings: Settings) -> Verdict:
@@ -137,7 +141,11 @@ def _self_test(settings: Settings) -> Verdict:
     from pipeline.synthetic import sing, vibrato
 
     block = 48 * settings.live.block_ms
-    converter = available()[DEFAULT](block)
+    try:
+        device = device_of(settings)
+    except SettingsError as problem:
+        return Verdict("self-test", False, problem.message, problem.suggestions[0])
+    converter = available(1, device)[DEFAULT](block)
     voice = sing(vibrato(196.0, SELF_TEST_S, 48_000), 48_000, np.random.default_rng(1))
     controls = Controls(pitch_semitones=12.0, auto_pitch=False)
     convert_recording(converter, voice, None, controls)  # compiles, where that has not been done

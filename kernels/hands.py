@@ -17,16 +17,19 @@ class Hands(Generic[Tools]):
     Args:
         threads: how many, the caller's own among them.
         make: makes the scratch space of one.
+        prepare: called in each thread but the caller's own, before it works.
 
     Raises:
         ValueError: no threads.
     """
 
-    def __init__(self, threads: int, make: Callable[[], Tools]) -> None:
+    def __init__(
+        self, threads: int, make: Callable[[], Tools], prepare: Callable[[], None] | None = None
+    ) -> None:
         if threads < 1:
             raise ValueError(f"there must be at least one thread, not {threads}")
         self._tools = [make() for _ in range(threads)]
-        self._others = ThreadPoolExecutor(threads - 1, "hand") if threads > 1 else None
+        self._others = ThreadPoolExecutor(threads - 1, "hand", prepare) if threads > 1 else None
 
     def share(self, count: int, work: Callable[[int, int, Tools], None]) -> None:
         """Call `work(start, end, tools)` for parts that make up range(count); returns when all are done.

@@ -38,6 +38,15 @@ class Replay:
         self._spare = spare
         self._device = device
         self._recorded: dict[int, tuple[Tensor, Tensor, Tensor, torch.cuda.CUDAGraph]] = {}
+        self._pool = torch.cuda.graph_pool_handle() if device.type == "cuda" else None
+
+    def record(self, most: int) -> None:
+        """Record every size that up to `most` rows run in, so that no live step has to. Nothing on the CPU."""
+        if self._device.type != "cuda":
+            return
+        with torch.inference_mode():
+            for size in (1 << power for power in range(padded_size(most).bit_length())):
+                self._recorded[size] = self._record(size)
 
     def __call__(self, rows: Tensor, inputs: Tensor) -> Tensor:
         """Outputs (n, …) for n `rows` (n,) and `inputs` (n, features), all on the CPU; valid until the next."""
@@ -64,6 +73,6 @@ class Replay:
                 self._function(rows, inputs)
         torch.cuda.current_stream(self._device).wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, pool=self._pool):
             outputs = self._function(rows, inputs)
         return rows, inputs, outputs, graph

@@ -87,6 +87,8 @@ def load_voice(path: Path) -> Voice:
         array = arrays.get(name)
         if array is None or array.shape != shape or not np.isfinite(array).all():
             raise ValueError(f"{path.name} holds no usable {name!r}")
+    if not (arrays["f0_hz"] > 0).all():
+        raise ValueError(f"{path.name} holds no usable 'f0_hz': a pitch of 0 Hz")
     timbre = Timbre(
         unvoiced=arrays["unvoiced"],
         voiced=arrays["voiced"],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import ssl
 import sys
 import time
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from auto_voice.device import device_of
+from auto_voice.device import cores, device_of
 from auto_voice.jobs.store import JobStore, migrate
 from auto_voice.jobs.supervisor import Supervisor
 from auto_voice.settings import Settings
@@ -119,7 +118,7 @@ def create_app(settings: Settings) -> web.Application:
     migrate(settings.database_url)
     store = ProfileStore(settings.storage.voice_profiles_dir)
     engine = Engine(
-        available(settings.live.threads or os.cpu_count() or 1, device_of(settings)),
+        available(settings.live.threads or cores(), device_of(settings)),
         capacity=settings.live.capacity,
         block=48 * settings.live.block_ms,
         max_busy=settings.live.max_step_fraction,

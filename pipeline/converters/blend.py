@@ -17,7 +17,7 @@ Mixed = TypeVar("Mixed", float, NDArray[np.float32], Tensor)
 
 @dataclass(frozen=True)
 class Blend:
-    """A second voice, and how much of it is sung. A share that is none raises ValueError."""
+    """A second voice, and how much of it is sung. A share that is not from 0 to 1 raises ValueError."""
 
     voice: Voice
     share: float  # 0 is the first voice alone, 1 the second
@@ -39,6 +39,8 @@ def check_share(share: object) -> float:
 
 def between(first: Mixed, second: Mixed, share: float) -> Mixed:
     """What lies `share` of the way from `first` to `second`; at 0 and 1 exactly the one and the other."""
+    if share in (0.0, 1.0):  # whatever the other one is
+        return second if share else first
     return first * (1.0 - share) + second * share
 
 

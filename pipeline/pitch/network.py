@@ -1,4 +1,4 @@
-"""The network of the live pitch tracker: from views of the sound to how likely each pitch is, hop by hop.
+"""The network of the live pitch tracker: from views of the sound to how likely each pitch is, look by look.
 
 It is convolutional along pitch, so that what it learns of one note holds for all, with taps an octave and a
 twelfth away, harmonics as layers ("deep salience", Bittner et al., ISMIR 2017), and looks back, never ahead.
@@ -121,13 +121,13 @@ def _shift(source: Float, step: int, out: Float) -> None:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def likely(n: Network, past: Float, hop: int, views: Float, level: float, out: Float) -> None:
+def likely(n: Network, past: Float, look: int, views: Float, level: float, out: Float) -> None:
     """Write the log probability of each pitch and, last, of none: (PITCHES + 1,).
 
     Args:
         n: the network.
         past: (layers, DEPTH, CHANNELS, PITCHES) of this stream.
-        hop: number of this hop.
+        look: number of this look.
         views: (VALUES,) as `pipeline.pitch.views.look` writes them.
         level: log power against the loudest of late, over 10.
         out: the answer.
@@ -140,10 +140,10 @@ def likely(n: Network, past: Float, hop: int, views: Float, level: float, out: F
         n.patch[count + 1, j] = np.float32(2.0 * j / PITCHES - 1.0)
     _mix(n.first, n.first_bias, n.patch[: count + 2], n.map)
     for layer in range(n.layers.shape[0]):
-        past[layer, hop % DEPTH] = n.map
+        past[layer, look % DEPTH] = n.map
         for t in range(n.taps.shape[1]):
             back, step = n.taps[layer, t, 0], n.taps[layer, t, 1]
-            source = past[layer, (hop - back) % DEPTH]
+            source = past[layer, (look - back) % DEPTH]
             for c in range(CHANNELS):
                 _shift(source[c], step, n.patch[t * CHANNELS + c])
         _mix(n.layers[layer], n.biases[layer], n.patch[: n.layers.shape[2]], n.made)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.pitch.views import PITCHES, STEPS
 
-REACH = 14  # steps of pitch that a path may move in a hop
+REACH = 14  # steps of pitch that a path may move from look to look
 MOVE_COST = 0.25  # of log probability, for each of them
 SWITCH_COST = 2.0  # for starting or ending voiced sound
 LEAP_COST = 5.0  # for moving further than REACH
@@ -27,7 +27,7 @@ def follow(score: Float, likely: Float, before: Float) -> int:
 
     Args:
         score: (PITCHES + 1,) of the paths so far; changed in place.
-        likely: (PITCHES + 1,) log probabilities of this hop.
+        likely: (PITCHES + 1,) log probabilities of this look.
         before: (PITCHES + 1,) scratch.
     """
     before[:] = score

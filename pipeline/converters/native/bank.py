@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import numpy as np
 import torch
 from numba import njit
@@ -13,6 +15,8 @@ from pipeline.converters.blend import known_bands
 from pipeline.converters.native.network import NOWHERE, Reader, pitch_features
 from pipeline.timbre import BANDS
 from pipeline.voice import BANK_FRAMES, Voice
+
+VERSIONS = count(1)  # of all that changes, so that no two contents ever have the same
 
 Float = NDArray[np.float32]
 
@@ -43,24 +47,29 @@ class Banks:
         """Enrol a voice in a row.
 
         Raises:
-            ValueError: it has no frames to read; the row stays as it is.
+            ValueError: it has no frames to read, or not of this network's shapes; the row stays as it is.
         """
         bank = voice.bank
         if bank is None:
             raise ValueError(f"the voice {voice.name!r} has no frames for `native` to read")
+        known = {"shapes": bank.shapes.T, "summary": bank.summary, "scale": bank.scale, "offset": bank.offset}
+        for name, array in known.items():
+            wanted = getattr(self, name)[row].shape
+            if array.shape != tuple(wanted):
+                raise ValueError(f"{name} of the voice {voice.name!r} is {array.shape}, not {tuple(wanted)}")
         with torch.inference_mode():
             content, shapes = torch.from_numpy(bank.content)[None], torch.from_numpy(bank.shapes)[None]
             weight = torch.from_numpy(bank.weight)[None]
             pitch = pitch_features(torch.from_numpy(bank.f0_hz)[None])
             read = self._reader.bank(content, shapes, pitch, weight.clamp(min=NOWHERE), torch.empty(1, 0))
-            self.keys[row] = read.keys[0].transpose(1, 2).numpy()
-            self.values[row] = read.values[0].transpose(1, 2).flatten(0, 1).numpy()
-            self.bias[row] = read.bias[0].numpy()
+        self.keys[row] = read.keys[0].transpose(1, 2).numpy()
+        self.values[row] = read.values[0].transpose(1, 2).flatten(0, 1).numpy()
+        self.bias[row] = read.bias[0].numpy()
         self.shapes[row] = bank.shapes.T
         self.summary[row] = torch.from_numpy(bank.summary)
         self.scale[row] = torch.from_numpy(bank.scale)
         self.offset[row] = torch.from_numpy(bank.offset)
-        self.version[row] += 1
+        self.version[row] = next(VERSIONS)
         self.log_f0[row] = np.log2(voice.median_f0_hz)
         self.top[row] = known_bands(voice)
 

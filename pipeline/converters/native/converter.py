@@ -8,6 +8,7 @@ singer's grains to it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -136,7 +137,9 @@ class Native:
         self._weights = weights or load_weights()
         net = self._weights.net
         self._envelopes: Renderer = Envelopes(net) if device == "cpu" else DeviceEnvelopes(net, device)
-        self._hands = Hands(threads, lambda: (make_work(), live.make_tables()))
+        self._hands = Hands(
+            threads, lambda: (make_work(), live.make_tables()), prepare=partial(torch.set_num_threads, 1)
+        )
 
     def open(self, rows: int) -> NativeState:
         """Allocate the state of `rows` streams."""
@@ -192,6 +195,8 @@ class Native:
         y: Float,
     ) -> None:
         """Convert one frame of each of `rows`, shared among the hands."""
+        if not len(rows):
+            return
 
         def listen(start: int, end: int, tools: Tools) -> None:
             _listen(
@@ -239,5 +244,5 @@ class Native:
             self._hands.share(len(rows), listen)
             render(0, len(rows))
             self._hands.share(len(rows), sing)
-        elif len(rows):
+        else:
             self._hands.share(len(rows), convert)

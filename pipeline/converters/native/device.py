@@ -121,6 +121,8 @@ class DeviceMemory:
         self._version = np.full(rows, -1, np.int64)
         self._alone = Replay(partial(self._step, False), INPUTS, rows, device)
         self._blended = Replay(partial(self._step, True), INPUTS, rows, device)
+        for step in (self._alone, self._blended):
+            step.record(rows)
 
     def _bank(self, rows: int) -> DeviceBank:
         size = self._net.size
@@ -163,11 +165,11 @@ class DeviceMemory:
         pitch = pitch_features(f0 * ratio).to(dtype)
         queries = net.reader.queries(content, pitch)
         read, mean = self._banks[0].read(rows, queries)
+        parts = self._parts[rows].to(dtype)
+        read, mean = parts[:, :1] * read, parts[:, :1] * mean
         if blended:
-            parts = self._parts[rows].to(dtype)
             second, second_mean = self._banks[1].read(rows, queries)
-            read = parts[:, :1] * read + parts[:, 1:] * second
-            mean = parts[:, :1] * mean + parts[:, 1:] * second_mean
+            read, mean = read + parts[:, 1:] * second, mean + parts[:, 1:] * second_mean
         said = decoder_inputs(content, level.to(dtype), pitch, read, mean, self._summary[rows])
         out = net.decoder.finish(self._decoder(net.decoder.first(said), rows, now), mean)
         self._frame[rows] = now + 1

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pipeline.content import Size
 from pipeline.converters.blend import bands_known_of, between, check_share
-from pipeline.converters.native.bank import Banks
+from pipeline.converters.native.bank import VERSIONS, Banks
 from pipeline.converters.native.network import Reader
 from pipeline.timbre import BANDS
 from pipeline.voice import Voice
@@ -27,7 +27,6 @@ class NativeVoices:
         self.banks = (Banks(rows, size, reader), Banks(rows, size, reader))
         self._second: list[Voice | None] = [None] * rows  # what the rows of the second bank hold
         self.parts = np.zeros((2, rows), np.float32)  # of the first and the second voice in what is sung
-        self.parts[0] = 1.0
         self.version = np.zeros(rows, np.int64)  # changes with what is in force
         self.known = np.zeros(rows, np.bool_)
         self.log_f0 = np.zeros(rows)  # log2 of the median pitch in Hz
@@ -44,9 +43,12 @@ class NativeVoices:
 
     def clear(self, row: int) -> None:
         """Let a row keep the singer's own voice again."""
-        self._mix(row, 0.0)
         self._second[row] = None
         self.known[row] = False
+        self.version[row] = next(VERSIONS)
+        self.parts[:, row] = 0.0
+        self.log_f0[row], self.top[row] = 0.0, 0
+        self.summary[row], self.scale[row], self.offset[row] = 0.0, 1.0, 0.0
 
     def blend(self, row: int, voice: Voice | None, share: float) -> None:
         """Sing a share of a second voice; see `VoiceRows.blend`. Filters move there over the next frame."""
@@ -72,7 +74,7 @@ class NativeVoices:
 
     def _mix(self, row: int, share: float) -> None:
         one, two = self.banks
-        self.version[row] += 1
+        self.version[row] = next(VERSIONS)
         self.parts[0, row], self.parts[1, row] = 1.0 - share, share
         self.log_f0[row] = between(float(one.log_f0[row]), float(two.log_f0[row]), share)
         self.top[row] = bands_known_of(int(one.top[row]), int(two.top[row]), share)

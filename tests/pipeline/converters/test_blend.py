@@ -207,3 +207,33 @@ def test_nothing_of_the_last_singer_is_left(name: str, bruno: Voice, aria: Voice
     fresh = Stage(name, rows=2)
     fresh.set(1, AS_SUNG, bruno)
     assert np.array_equal(stage.run(phrase(), row=1), fresh.run(phrase(), row=1))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_row_that_waits_for_its_voice_remembers_no_other(name: str, bruno: Voice, aria: Voice) -> None:
+    """What is heard before a voice is set is not heard through the one that was there before."""
+    heard = []
+    for last in (None, aria):
+        stage = Stage(name)
+        if last is not None:
+            stage.set(0, AS_SUNG, last, Blend(bruno, 0.5))
+            stage.run(phrase(3))
+            stage.state.reset(0)
+            stage.voices.clear(0)
+        stage.controls.set(0, AS_SUNG)
+        sung = phrase()
+        before = stage.run(sung[:19_200])
+        stage.voices.set(0, bruno)
+        heard.append(np.concatenate([before, stage.run(sung[19_200:])]))
+    assert np.array_equal(*heard)
+
+
+def test_a_voice_that_does_not_fit_leaves_the_blend_as_it_was(bruno: Voice, aria: Voice) -> None:
+    stage, as_it_was = Stage("native"), Stage("native")
+    for one in (stage, as_it_was):
+        one.set(0, AS_SUNG, bruno, Blend(aria, 0.5))
+    assert aria.bank is not None
+    with pytest.raises(ValueError, match="summary"):
+        stage.voices.blend(0, replace(aria, bank=replace(aria.bank, summary=aria.bank.summary[:5])), 0.9)
+    stage.voices.blend(0, aria, 0.5)
+    assert np.array_equal(stage.run(phrase()), as_it_was.run(phrase()))

@@ -62,6 +62,31 @@ def test_the_network_on_a_device_says_what_it_says_on_the_cpu(voices: dict[str, 
     assert (here - wanted).abs().max() < 1e-3 * wanted.abs().max()
 
 
+def test_other_targets_are_followed_and_nobody_is_no_trouble(voices: dict[str, Voice]) -> None:
+    made = []
+    for on_device in (False, True):
+        converter = Native(480)
+        if on_device:
+            converter._envelopes = DeviceEnvelopes(converter._weights.net, "cpu", torch.float32)
+        state, controls = converter.open(1), ControlRows(1)
+        targets = [converter.voice_rows(1) for _ in range(2)]
+        for target, name in zip(targets, ("aria", "bruno"), strict=True):
+            target.set(0, voices[name])
+        audio = torch.from_numpy(sing(vibrato(180.0, 0.6, 48_000), 48_000, np.random.default_rng(1)))[None]
+        blocks = [audio[:, at : at + 480].contiguous() for at in range(0, 28_320, 480)]
+        converter.step(state, blocks[0], targets[0], controls, torch.tensor([False]))
+        made.append(
+            torch.cat(
+                [
+                    converter.step(state, block, targets[i > 20], controls, torch.tensor([True])).clone()
+                    for i, block in enumerate(blocks)
+                ],
+                1,
+            )
+        )
+    assert (made[0] - made[1]).abs().max() < 1e-3 * made[0].abs().max()
+
+
 @pytest.mark.parametrize("threads", [2, 3])
 def test_threads_change_nothing(voices: dict[str, Voice], threads: int) -> None:
     # matrices of another height are multiplied in another order
