@@ -235,6 +235,27 @@ def test_a_stop_ends_the_peer_connection(
         assert sessions == 0
 
 
+def test_where_webrtc_does_not_get_through_a_websocket_does(
+    service: Service, singer: Browser, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(singer, strict=False)
+    page.route("**/api/v1/live/offer", lambda route: route.abort())
+    go_live(page, f"{service.url}/?{CALM}&transport=data")
+    assert snapshot(page)["transport"] == "websocket"
+    assert "WebSocket" in page.inner_text("#notice")
+
+
+def test_near_by_a_websocket_is_used(service: Service, singer: Browser, open_page: Callable[..., Page]) -> None:
+    page = open_page(singer)
+    go_live(page, f"{service.url}/?{CALM}")
+    assert page.input_value("#transport") == "auto"
+    assert snapshot(page)["transport"] == "websocket"
+    page.click("#start")
+    page.select_option("#transport", "data")
+    page.reload()
+    assert page.input_value("#transport") == "data"
+
+
 def test_a_lost_connection_comes_back_with_its_controls(
     line: Any, singer: Browser, open_page: Callable[..., Page]
 ) -> None:

@@ -27,12 +27,15 @@ export function socketLine(url) {
   return /** @type {Line} */ (/** @type {unknown} */ (Object.assign(socket, { sendAudio })));
 }
 
+const OPENING_MS = 5_000; // until both channels are open; where UDP is blocked they never are
+
 /** Two data channels, which come when the page has made them: audio that is lost is not waited for. */
 export class ChannelLine {
   /** @param {() => void} hangUp tells the page that its peer connection is not needed any more */
   constructor(hangUp) {
     this.hangUp = hangUp;
     this.readyState = 0;
+    setTimeout(() => this.readyState === 0 && this.lost(), OPENING_MS);
     /** @type {Line['onopen']} */
     this.onopen = null;
     /** @type {Line['onmessage']} */

@@ -36,6 +36,14 @@ const query = new URLSearchParams(location.search);
 const memory = recall();
 const save = () => remember(memory);
 
+/**
+ * @param {string} name
+ * @returns {import('./carrier.js').Wanted}
+ */
+function transportOf(name) {
+  return name === 'websocket' || name === 'data' ? name : 'auto';
+}
+
 const status = byId('status', HTMLElement);
 const startButton = byId('start', HTMLButtonElement);
 const phraseButton = byId('phrase', HTMLButtonElement);
@@ -68,7 +76,7 @@ const session = new Session(
     userId: memory.userId,
     converter: query.get('converter') ?? 'native',
     hint: query.get('latency') === 'interactive' ? 'interactive' : 0,
-    carrier: query.get('transport') === 'data' ? 'data' : 'websocket',
+    transport: transportOf(query.get('transport') ?? memory.transport),
   },
 );
 Object.assign(session.controls, memory.controls);
@@ -117,6 +125,14 @@ const devices = new DevicesView(
     void session.sound.setOutput(id);
   },
 );
+
+const transport = byId('transport', HTMLSelectElement);
+transport.value = session.options.transport;
+transport.addEventListener('change', () => {
+  session.options.transport = transportOf(transport.value);
+  memory.transport = session.options.transport;
+  save();
+});
 
 startButton.addEventListener('click', () => toggle('microphone'));
 phraseButton.addEventListener('click', () => toggle('phrase'));

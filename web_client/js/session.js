@@ -6,9 +6,10 @@
  * @module
  */
 
+import { Calls } from './calls.js';
+import { chooseCarrier } from './carrier.js';
 import { Ledger } from './ledger.js';
 import { FAREWELL_MS, Link } from './link.js';
-import { canUseChannels, PeerLink } from './peer.js';
 import { DEFAULT_CONTROLS } from './protocol.js';
 import { Sound } from './sound.js';
 import { failure, failureOf, Trouble } from './words.js';
@@ -35,7 +36,7 @@ export class Session {
   /**
    * @param {Hooks} hooks
    * @param {{ userId: string, converter: string, hint: import('./audio-graph.js').LatencyHint,
-   *   carrier: import('./transport-worker.js').Carrier }} options
+   *   transport: import('./carrier.js').Wanted }} options
    */
   constructor(hooks, options) {
     this.hooks = hooks;
@@ -58,10 +59,9 @@ export class Session {
     /** @type {Link | null} */
     this.link = null;
     this.recording = false;
-    /** @type {import('./transport-worker.js').Carrier} */
+    /** @type {import('./carrier.js').Carrier} */
     this.carrier = 'websocket';
-    /** @type {{ call: number, peer: PeerLink } | null} */
-    this.called = null;
+    this.calls = new Calls((message, transfer) => this.link?.post(message, transfer));
     this.run = 0;
   }
 
@@ -94,7 +94,10 @@ export class Session {
       if (!globalThis.isSecureContext) throw new Trouble('insecure');
       if (!('AudioWorkletNode' in globalThis)) throw new Trouble('unsupported');
       await this.sound.open(this.options.hint);
-      if (current()) this.connect();
+      const carrier = await chooseCarrier(this.options.transport);
+      if (!current()) return;
+      this.carrier = carrier;
+      this.connect();
     });
   }
 
@@ -134,32 +137,7 @@ export class Session {
     const { userId, converter } = this.options;
     const { voice, blend, controls } = this;
     const start = { voice, blend, user_id: userId, controls, converter };
-    this.carrier = this.options.carrier === 'data' && canUseChannels() ? 'data' : 'websocket';
     this.link.post({ type: 'open', url: url.href, carrier: this.carrier, start, port }, [port]);
-  }
-
-  /**
-   * Make a peer connection for the worker.
-   * @param {number} call its number
-   */
-  call(call) {
-    this.called?.peer.close();
-    const peer = new PeerLink(
-      (control, audio) => {
-        const channels = /** @type {Transferable[]} */ (/** @type {unknown} */ ([control, audio]));
-        this.link?.post({ type: 'channels', call, control, audio }, channels);
-      },
-      () => this.link?.post({ type: 'uncalled', call }),
-    );
-    this.called = { call, peer };
-    void peer.open();
-  }
-
-  /** @param {number} call */
-  hangUp(call) {
-    if (this.called?.call !== call) return;
-    this.called.peer.close();
-    this.called = null;
   }
 
   /** Stop singing. */
@@ -174,9 +152,9 @@ export class Session {
     this.sound.close();
     this.link?.close(this.hooks.onTake);
     this.link = null;
-    const { called } = this;
-    this.called = null;
-    setTimeout(() => called?.peer.close(), FAREWELL_MS);
+    const { calls } = this;
+    this.calls = new Calls((message, transfer) => this.link?.post(message, transfer));
+    setTimeout(() => calls.close(), FAREWELL_MS);
     this.setState(why ? 'stopped' : 'idle', why);
   }
 
@@ -208,11 +186,15 @@ export class Session {
       case 'recording':
         this.hooks.onRecording(data.seconds);
         break;
+      case 'carrier':
+        this.carrier = data.carrier;
+        this.hooks.onNotice('WebRTC does not get through from here: a WebSocket is used.');
+        break;
       case 'call':
-        this.call(data.call);
+        this.calls.begin(data.call);
         break;
       case 'hang-up':
-        this.hangUp(data.call);
+        this.calls.end(data.call);
         break;
       case 'take':
         this.recording = false;

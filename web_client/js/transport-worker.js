@@ -22,9 +22,8 @@ const TAKE_TAIL_MS = 1500; // how long a closed take waits for what is still on 
  * @typedef {import('./protocol.js').Blend} Blend
  * @typedef {{ voice: string, blend: Blend | null, user_id: string, converter: string, controls: Controls }} Start
  * @typedef {Partial<Controls> & { voice?: string, blend?: Blend | null }} Change
- * @typedef {'websocket' | 'data'} Carrier
+ * @typedef {import('./carrier.js').Carrier} Carrier
  * @typedef {{ type: 'open', url: string, carrier: Carrier, start: Start, port: MessagePort }
- *   | { type: 'carrier', carrier: Carrier }
  *   | { type: 'channels', call: number, control: RTCDataChannel, audio: RTCDataChannel }
  *   | { type: 'uncalled', call: number }
  *   | { type: 'attach', port: MessagePort }
@@ -40,6 +39,7 @@ const TAKE_TAIL_MS = 1500; // how long a closed take waits for what is still on 
  *   | { type: 'take', dry: Int16Array<ArrayBuffer>, wet: Int16Array<ArrayBuffer>, missing: number,
  *       sampleRate: number }
  *   | { type: 'recording', seconds: number }
+ *   | { type: 'carrier', carrier: Carrier }
  *   | { type: 'call', call: number }
  *   | { type: 'hang-up', call: number }} FromWorker
  */
@@ -66,6 +66,7 @@ class Transport {
   constructor(url, carrier, start, port) {
     this.url = url;
     this.carrier = carrier;
+    this.carried = false; // whether it ever went this way
     /** @type {ChannelLine | null} */
     this.channels = null;
     this.calls = 0;
@@ -191,6 +192,13 @@ class Transport {
 
   /** @param {ConnectionState} state */
   stateChanged(state) {
+    if (state.state === 'waiting' && this.carrier === 'data' && !this.carried && !state.error) {
+      this.carrier = 'websocket'; // data channels do not get through here
+      scope.postMessage({ type: 'carrier', carrier: this.carrier });
+      this.connection.retry();
+      return;
+    }
+    if (state.state === 'live') this.carried = true;
     if (state.state !== 'live') {
       this.path = null;
       this.port.postMessage({ type: 'rest' });
@@ -260,9 +268,6 @@ scope.onmessage = (/** @type {MessageEvent<ToWorker>} */ { data }) => {
       break;
     case 'record':
       transport?.record(data.on);
-      break;
-    case 'carrier':
-      if (transport) transport.carrier = data.carrier;
       break;
     case 'channels':
       if (transport?.calls === data.call) transport.channels?.take(data.control, data.audio);
