@@ -108,6 +108,26 @@ def _volume(default: float) -> dict[str, Any]:
 
 PATHS: dict[str, Any] = {
     "/health": {"get": {"summary": "Is the server well?", "responses": _answers(200, "yes", ANY_OBJECT, 503)}},
+    "/api/v1/live/offer": {
+        "post": {
+            "summary": "Begin a live session over WebRTC data channels",
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": _object("type sdp", type={"const": "offer"}, sdp=TEXT)}},
+            },
+            "responses": _answers(
+                200, "the answer", _object("type sdp", type={"const": "answer"}, sdp=TEXT), 400, 503
+            ),
+        }
+    },
+    "/api/v1/live/ice-servers": {
+        "get": {
+            "summary": "What an RTCPeerConnection to this server should be given",
+            "responses": _answers(
+                200, "STUN and TURN servers", _object("ice_servers", ice_servers={"type": "array"})
+            ),
+        }
+    },
     "/api/v1/voice/profiles": {
         "get": {
             "summary": "Voices that a user may use",
