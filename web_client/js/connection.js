@@ -1,5 +1,6 @@
 /**
- * One live connection that keeps itself up: greets, starts, notices when it is lost, and comes back.
+ * One live connection that keeps itself up: greets, starts, notices when it is lost, and comes back, to the same
+ * session if the server still has it.
  * @module
  */
 
@@ -42,6 +43,8 @@ export class Connection {
     this.timer = undefined;
     /** @type {ServerError | null} */
     this.error = null;
+    /** @type {string | null} What the server knows the session by that is to go on. */
+    this.token = null;
     /** Frames that were not sent because the line was congested. */
     this.skipped = 0;
   }
@@ -50,6 +53,7 @@ export class Connection {
   open() {
     this.wanted = true;
     this.attempt = 0;
+    this.token = null;
     this.connect();
   }
 
@@ -101,12 +105,13 @@ export class Connection {
       case 'hello':
         this.hooks.onMessage(message);
         this.hooks.onState({ state: 'greeting', attempt: this.attempt });
-        this.send({ type: 'start', ...this.hooks.request() });
+        this.send({ type: 'start', ...this.hooks.request(), ...(this.token && { resume: this.token }) });
         this.expect(STEP_TIMEOUT_MS);
         return;
       case 'start':
         this.live = true;
         this.attempt = 0;
+        this.token = message.token ?? null;
         this.hooks.onMessage(message);
         this.hooks.onState({ state: 'live' });
         this.expect(SILENCE_TIMEOUT_MS);
@@ -119,6 +124,7 @@ export class Connection {
         this.hooks.onMessage(message);
         return;
       case 'stop':
+        this.token = null;
         this.socket?.close();
         return;
       default:
@@ -183,6 +189,7 @@ export class Connection {
   close() {
     this.wanted = false;
     this.error = null;
+    this.token = null;
     this.send({ type: 'stop', reason: 'user' });
     clearTimeout(this.timer);
     const socket = this.socket;
