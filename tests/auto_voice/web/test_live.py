@@ -139,6 +139,19 @@ async def test_another_version_is_told_and_closed(client: Client) -> None:
     assert await ended(socket)
 
 
+async def test_a_line_that_only_seems_to_be_there_does_not_stay(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket_handler, "CLOSE_TIMEOUT_S", 0.2)
+    first = await connect(client, voice="aria")
+    started = await hear(first, "start")
+    first._response.connection.transport.pause_reading()  # type: ignore[union-attr]  # not even its goodbye is heard
+    second = await connect(client, voice="aria", resume=started["token"])
+    assert (await hear(second, "start"))["resumed"] is True
+    await until(lambda: len(client.app[CONVERSATIONS]) == 1)
+    assert len(await sing_to(second, 10)) == 10
+
+
 async def test_missing_frames_are_counted_as_gaps(client: Client) -> None:
     socket = await connect(client, voice="aria")
     await hear(socket, "start")
