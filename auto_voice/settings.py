@@ -98,6 +98,7 @@ class LiveSettings(_Section):
     capacity: int = Field(gt=0, le=1024)
     block_ms: Literal[10, 20, 40]
     max_step_fraction: float = Field(gt=0, le=1)
+    resume_seconds: float = Field(ge=0, le=600)
     threads: int = Field(ge=0, le=64)
     device: Literal["auto", "cpu", "cuda"]
     ice_servers: list[IceServerSettings]

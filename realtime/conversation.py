@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from enum import Enum
@@ -12,13 +11,12 @@ from pipeline.converters.base import Controls
 from pipeline.converters.blend import Blend
 from pipeline.voice import Voice
 from realtime import protocol
-from realtime.engine import Engine
 from realtime.errors import LiveError, ProtocolError
+from realtime.reports import Reports
 from realtime.session import Block, Session
+from realtime.sessions import Sessions, Stay
 
 ResolveVoice = Callable[[str, str | None], Awaitable[Voice]]
-STATS_SECONDS = 0.5
-PITCH_SECONDS = 0.05
 
 
 class Outbox(Protocol):
@@ -46,26 +44,31 @@ class Phase(Enum):
 
 
 class Conversation:
-    """Reads a client's messages, drives its session, and answers."""
+    """Reads a client's messages, drives its session, and answers, over one line."""
 
-    def __init__(self, engine: Engine, resolve_voice: ResolveVoice, outbox: Outbox, server: str) -> None:
-        self._engine = engine
+    def __init__(self, sessions: Sessions, resolve_voice: ResolveVoice, outbox: Outbox, server: str) -> None:
+        self._sessions = sessions
+        self._engine = sessions.engine
         self._resolve = resolve_voice
         self._outbox = outbox
         self._server = server
-        self._user_id: str | None = None
-        self._voice_id = ""
-        self._blend_id: str | None = None
-        self._seq = 0
-        self._levels = [0.0, 0.0, 0]
-        self._stats_at = 0.0
-        self._pitch: list[tuple[int, float, float]] = []
+        self._stay: Stay | None = None
+        self._reports: Reports | None = None
         self.phase = Phase.GREETING
-        self.session: Session | None = None
         self.client_figures: dict[str, float] = {}
 
+    @property
+    def session(self) -> Session | None:
+        """The session that this line carries."""
+        return self._stay.session if self._stay is not None else None
+
     async def receive(self, data: bytes) -> None:
-        """Act on one message; problems are answered with `error`, and fatal ones end the conversation."""
+        """Act on one message; problems are answered with `error`, and fatal ones end the conversation.
+
+        What still comes after the end means nothing.
+        """
+        if self.phase is Phase.ENDED:
+            return
         try:
             await self._act(protocol.decode(data))
         except LiveError as problem:
@@ -82,29 +85,41 @@ class Conversation:
 
     def report(self, problem: LiveError) -> None:
         """Tell the client about a problem, and end if it is fatal."""
-        self._send(
-            "error",
-            code=problem.code,
-            message=problem.message,
-            suggestions=problem.suggestions,
-            fatal=problem.fatal,
-        )
+        self._tell(problem)
         if problem.fatal:
             self.close()
 
     def end(self, reason: str) -> None:
-        """Say goodbye and free the row."""
+        """Say goodbye and free the session."""
         if self.phase is not Phase.ENDED:
             self._send("stop", reason=reason)
         self.close()
 
     def close(self) -> None:
-        """Free the row and hang up; nothing more is said."""
+        """Free the session and hang up; nothing more is said."""
+        stay = self._hang_up()
+        if stay is not None:
+            self._sessions.free(stay)
+
+    def lose(self, problem: LiveError | None = None) -> None:
+        """The line is lost: hang up, but keep the session for a while; the client may come back."""
+        if problem is not None and self.phase is not Phase.ENDED:
+            self._tell(problem)
+        stay = self._hang_up()
+        if stay is not None:
+            self._sessions.park(stay)
+
+    def on_taken_over(self) -> None:
+        """Hang up without a word: the session goes on over another line."""
+        self._hang_up()
+
+    def _hang_up(self) -> Stay | None:
         self.phase = Phase.ENDED
-        if self.session is not None:
-            self._engine.close_session(self.session)
-            self.session = None
+        stay, self._stay = self._stay, None
+        if stay is not None:
+            stay.slow_client += self._outbox.dropped
         self._outbox.finish()
+        return stay
 
     async def _act(self, message: protocol.Message) -> None:
         if isinstance(message, protocol.Audio) and self.session is not None:
@@ -150,6 +165,31 @@ class Conversation:
         )
 
     async def _start(self, start: protocol.Start) -> None:
+        stay = self._sessions.resume(start.resume, start.user_id, self) if start.resume else None
+        resumed = stay is not None
+        if stay is None:
+            stay = await self._open(start)
+        if stay is None:  # the client has left meanwhile
+            return
+        self._stay, self.phase = stay, Phase.RUNNING
+        session = stay.session
+        self._reports = Reports(session, self._engine.block, self._engine.sample_rate)
+        self._send(
+            "start",
+            session=session.session_id,
+            token=stay.token,
+            resumed=resumed,
+            voice=stay.voice_id,
+            blend=_blend_in_force(stay),
+            converter=session.converter,
+            delay=session.delay,
+            block=self._engine.block,
+            sample_rate=self._engine.sample_rate,
+            controls=asdict(session.controls),
+        )
+
+    async def _open(self, start: protocol.Start) -> Stay | None:
+        """Begin a session; None when the client leaves while its voices are being read."""
         if start.converter not in self._engine.converters:
             known = ", ".join(self._engine.converters)
             raise ProtocolError(
@@ -158,112 +198,81 @@ class Conversation:
         controls = protocol.merge_controls(Controls(), start.controls)
         voice = await self._resolve(start.voice, start.user_id)
         blend = await self._resolve_blend(start.blend, start.user_id) if start.blend else None
-        if self.phase is not Phase.READY:  # the client has left while its voice was being read
-            return
-        self.session = self._engine.open_session(start.converter, voice, controls, self, blend)
-        self.phase = Phase.RUNNING
-        self._user_id, self._voice_id = start.user_id, start.voice
-        self._blend_id = start.blend.voice if start.blend else None
-        self._stats_at = self.session.clock()
-        self._send(
-            "start",
-            session=self.session.session_id,
-            voice=start.voice,
-            blend=self._blend_in_force(),
-            converter=start.converter,
-            delay=self.session.delay,
-            block=self._engine.block,
-            sample_rate=self._engine.sample_rate,
-            controls=asdict(controls),
+        if self.phase is not Phase.READY:
+            return None
+        return self._sessions.open(
+            self,
+            start.converter,
+            voice,
+            blend,
+            controls,
+            user_id=start.user_id,
+            voice_id=start.voice,
+            blend_id=start.blend.voice if start.blend else None,
         )
 
     async def _change(self, change: protocol.ChangeControls) -> None:
-        session = self.session
-        if session is None:
+        stay = self._stay
+        if stay is None:
             return
-        controls = protocol.merge_controls(session.controls, change.controls)
-        voice = await self._resolve(change.voice, self._user_id) if change.voice else None
+        controls = protocol.merge_controls(stay.session.controls, change.controls)
+        voice = await self._resolve(change.voice, stay.user_id) if change.voice else None
         asked = change.blend
-        blend = await self._resolve_blend(asked, self._user_id) if asked else session.blend
-        if self.session is None:  # the client has left while voices were being read
+        blend = await self._resolve_blend(asked, stay.user_id) if asked else stay.session.blend
+        if self._stay is None:  # the client has left while voices were being read, or speaks on another line
             return
-        self._voice_id = change.voice or self._voice_id
-        self._blend_id = asked.voice if asked else self._blend_id
-        self._engine.change(session, controls, voice, blend)
-        self._send("controls", voice=self._voice_id, blend=self._blend_in_force(), **asdict(controls))
+        stay.voice_id = change.voice or stay.voice_id
+        stay.blend_id = asked.voice if asked else stay.blend_id
+        self._engine.change(stay.session, controls, voice, blend)
+        self._send("controls", voice=stay.voice_id, blend=_blend_in_force(stay), **asdict(controls))
 
     async def _resolve_blend(self, asked: protocol.AskedBlend, user_id: str | None) -> Blend | None:
         """Find the second voice; one that is blended already is not read again, so that a slider is cheap."""
         if asked.voice is None:
             return None
-        if self.session is not None and self.session.blend is not None and asked.voice == self._blend_id:
-            return Blend(self.session.blend.voice, asked.share)
+        stay = self._stay
+        if stay is not None and stay.session.blend is not None and asked.voice == stay.blend_id:
+            return Blend(stay.session.blend.voice, asked.share)
         return Blend(await self._resolve(asked.voice, user_id), asked.share)
-
-    def _blend_in_force(self) -> dict[str, Any] | None:
-        blend = self.session.blend if self.session is not None else None
-        return None if blend is None else {"voice": self._blend_id, "share": blend.share}
 
     def on_block(self, block: Block) -> None:
         """Send a converted block (called by the engine on the event loop)."""
-        self._outbox.send_audio(block, self._seq)
-        self._seq += 1
-        self._levels[0] += block.level_in
-        self._levels[1] += block.level_out
-        self._levels[2] += 1
-        self._pitch.append((block.position, block.f0_in_hz, block.f0_out_hz))
-        rate = self._engine.sample_rate
-        if len(self._pitch) * self._engine.block >= PITCH_SECONDS * rate:
-            self._send(
-                "pitch",
-                position=self._pitch[0][0] + block.session.delay,
-                hop=self._engine.block,
-                f0_in=[round(p[1], 2) for p in self._pitch],
-                f0_out=[round(p[2], 2) for p in self._pitch],
-            )
-            self._pitch.clear()
-        if block.session.clock() - self._stats_at >= STATS_SECONDS:
+        self._outbox.send_audio(block, block.session.blocks - 1)
+        if self._reports is None:
+            return
+        self._reports.add(block)
+        pitch = self._reports.pitch()
+        if pitch is not None:
+            self._send("pitch", **pitch)
+        if self._reports.stats_due():
             self._send_stats(None)
 
     def on_failure(self, message: str) -> None:
         """The engine has given the session up."""
-        self.session = None
         self.report(
             LiveError("internal_error", "this session failed in the converter", "start again", fatal=True)
         )
 
     def _send_stats(self, t: float | None) -> None:
-        session = self.session
-        if session is None:
+        if self._stay is None or self._reports is None:
             return
-        self._stats_at = session.clock()
-        power_in, power_out, count = self._levels
-        self._levels = [0.0, 0.0, 0]
-        dropped: dict[str, int] = dict(session.inbox.dropped)
-        if self._outbox.dropped:
-            dropped["slow_client"] = self._outbox.dropped
         echo = {} if t is None else {"t": t}
+        figures = self._reports.stats(self._stay.slow_client + self._outbox.dropped)
+        self._send("stats", **echo, **figures, sessions=len(self._engine.sessions))
+
+    def _tell(self, problem: LiveError) -> None:
         self._send(
-            "stats",
-            **echo,
-            frames=session.inbox.frames,
-            dropped=dropped,
-            gaps=session.inbox.gap_samples,
-            concealed=session.inbox.concealed_samples,
-            added_p50_ms=_ms(session.added.percentile(50)),
-            added_p99_ms=_ms(session.added.percentile(99)),
-            level_in_db=_db(power_in / count) if count else None,
-            level_out_db=_db(power_out / count) if count else None,
-            sessions=len(self._engine.sessions),
+            "error",
+            code=problem.code,
+            message=problem.message,
+            suggestions=problem.suggestions,
+            fatal=problem.fatal,
         )
 
     def _send(self, kind: str, **fields: Any) -> None:
         self._outbox.send(protocol.encode(kind, **fields))
 
 
-def _ms(seconds: float | None) -> float | None:
-    return None if seconds is None else round(1000.0 * seconds, 3)
-
-
-def _db(power: float) -> float:
-    return round(10.0 * math.log10(max(power, 1e-10)), 1)
+def _blend_in_force(stay: Stay) -> dict[str, Any] | None:
+    blend = stay.session.blend
+    return None if blend is None else {"voice": stay.blend_id, "share": blend.share}

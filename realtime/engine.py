@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -129,15 +129,18 @@ class Engine:
         controls: Controls,
         listener: Listener,
         blend: Blend | None = None,
+        yielding: Sequence[Session] = (),
     ) -> Session:
         """Give a singer a row (event loop).
+
+        As many of `yielding` as it takes are closed to make room, the first ones first.
 
         Raises:
             KeyError: no such converter.
             ServerFull: no row is free, or the compute thread has too much to do.
         """
         lane = self._lanes[converter]
-        self._admit(lane)
+        self._admit(yielding)
         session = Session(
             converter=converter,
             row=lane.claim(),
@@ -163,7 +166,10 @@ class Engine:
         self._set_row(session, voice, reset=False)
 
     def close_session(self, session: Session) -> None:
-        """Take a session out (event loop); its row is free once the thread has let go of it."""
+        """Take a session out (event loop).
+
+        Its row is free at once: whoever gets it sets it by a command, and commands wait for the step at hand.
+        """
         if session.closed:
             return
         session.closed = True
@@ -171,7 +177,7 @@ class Engine:
         del lane.sessions[session.row]
         self._past_dropped.update(session.inbox.dropped)
         self._past_gaps += session.inbox.gap_samples
-        self._command(session, lambda: lane.release(session.row))
+        lane.release(session.row)
 
     def wake(self) -> None:
         """Tell the thread that a block may be ready (event loop)."""
@@ -190,6 +196,7 @@ class Engine:
             gaps += session.inbox.gap_samples
         return EngineStats(
             sessions=len(sessions),
+            parked=sum(session.parked for session in sessions),
             capacity=self.capacity,
             step_p50_ms=_ms(self._step_times.percentile(50)),
             step_p99_ms=_ms(self._step_times.percentile(99)),
@@ -203,16 +210,25 @@ class Engine:
             dropped=dict(dropped),
         )
 
-    def _admit(self, lane: Lane) -> None:
-        """Refuse a session that there is no row or no time for."""
-        count = sum(len(lane.sessions) for lane in self._lanes.values())
-        if count >= self.capacity or lane.full:
-            self._refused += 1
-            raise ServerFull(f"all {self.capacity} places are taken")
-        busy = self.busy()
-        if count and busy * (count + 1) / count > self.max_busy:
-            self._refused += 1
-            raise ServerFull(f"its processor is {busy:.0%} busy with {count} sessions")
+    def _admit(self, yielding: Sequence[Session]) -> None:
+        """Make room for a session, at the cost of as few others as it takes, or refuse it."""
+        count, leaving = len(self.sessions), 0
+        while (reason := self._refusal(count - leaving)) is not None:
+            if leaving == len(yielding):
+                self._refused += 1
+                raise ServerFull(reason)
+            leaving += 1
+        for session in yielding[:leaving]:
+            self.close_session(session)
+
+    def _refusal(self, others: int) -> str | None:
+        """Why there is no row or no time for a session beside so many others; those parked will need theirs."""
+        if others >= self.capacity:
+            return f"all {self.capacity} places are taken"
+        busy, singing = self.busy(), sum(not session.parked for session in self.sessions)
+        if singing and busy * (others + 1) / singing > self.max_busy:
+            return f"its processor is {busy:.0%} busy with {singing} sessions"
+        return None
 
     def _set_row(self, session: Session, voice: Voice | None, *, reset: bool) -> None:
         lane, controls, blend = self._lanes[session.converter], session.controls, session.blend

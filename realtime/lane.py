@@ -22,7 +22,7 @@ FAILURES = (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError)
 class Lane:
     """Rows for up to `rows` sessions of one converter.
 
-    The event loop adds and removes sessions; `claim`ed rows are set, stepped and freed by the compute thread.
+    The event loop adds and removes sessions and hands out rows; the compute thread sets and steps them.
     """
 
     def __init__(self, name: str, converter: Converter, rows: int, block: int) -> None:

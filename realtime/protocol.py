@@ -39,13 +39,14 @@ class AskedBlend:
 
 @dataclass(frozen=True)
 class Start:
-    """Begin to convert."""
+    """Begin to convert, or go on where a line was lost; the rest is for when there is nothing to go on with."""
 
     voice: str
     blend: AskedBlend | None
     converter: str
     user_id: str | None
     controls: dict[str, Any]
+    resume: str | None = field(default=None, repr=False)  # a secret
 
 
 @dataclass(frozen=True)
@@ -133,12 +134,14 @@ def _start(fields: dict[str, Any]) -> Start:
     if not isinstance(controls, dict):
         raise _fail("'controls' must be a map")
     user_id = _text(fields, "user_id") if fields.get("user_id") is not None else None
+    resume = _text(fields, "resume") if fields.get("resume") is not None else None
     return Start(
         _text(fields, "voice"),
         _blend(fields),
         _text(fields, "converter", DEFAULT),
         user_id,
         _controls(controls),
+        resume,
     )
 
 

@@ -65,6 +65,7 @@ class Session:
         self.controls = controls
         self.clock = clock
         self.closed = False
+        self.parked = False  # without a line to its singer, who may come back
         self.added = Window()  # seconds
         self.blocks = 0
         self.generation = 0  # of the captured stream, and ...

@@ -54,7 +54,8 @@ class Load:
 class EngineStats:
     """What the engine has measured; counters only ever grow."""
 
-    sessions: int
+    sessions: int  # those parked, too
+    parked: int  # wait for their singers to come back
     capacity: int
     step_p50_ms: float | None
     step_p99_ms: float | None

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
+import msgpack
 import numpy as np
 
+from realtime.conversation import Conversation
 from realtime.protocol import Audio
 from realtime.session import Block
 
@@ -39,6 +42,44 @@ class Ear:
     def samples(self) -> np.ndarray:
         """All that was heard, int16."""
         return np.concatenate([np.frombuffer(b.pcm, "<i2") for b in self.blocks] or [np.zeros(0, np.int16)])
+
+
+@dataclass
+class Letters:
+    """An outbox that keeps everything."""
+
+    dropped: int = 0
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    audio: list[Block] = field(default_factory=list)
+    seqs: list[int] = field(default_factory=list)
+    finished: bool = False
+
+    def send(self, message: bytes) -> None:
+        self.messages.append(msgpack.unpackb(message))
+
+    def send_audio(self, block: Block, seq: int) -> None:
+        assert not self.finished
+        self.audio.append(block)
+        self.seqs.append(seq)
+        block.session.handed_over(block)
+
+    def finish(self) -> None:
+        self.finished = True
+
+    def last(self, kind: str) -> dict[str, Any]:
+        """The newest message of a kind."""
+        return [m for m in self.messages if m["type"] == kind][-1]
+
+    @property
+    def samples(self) -> np.ndarray:
+        """All audio that was sent, int16."""
+        return np.concatenate([np.frombuffer(b.pcm, "<i2") for b in self.audio] or [np.zeros(0, np.int16)])
+
+
+async def say(conversation: Conversation, *messages: dict[str, Any]) -> None:
+    """Let the server hear messages of a client."""
+    for message in messages:
+        await conversation.receive(msgpack.packb(message))
 
 
 def frames(pcm: np.ndarray, size: int = 480, start: int = 0) -> list[Audio]:

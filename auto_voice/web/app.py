@@ -26,6 +26,7 @@ from pipeline.converters import available
 from pipeline.voice import Voice
 from realtime.engine import Engine
 from realtime.errors import VoiceNotFound
+from realtime.sessions import Sessions
 
 log = logging.getLogger(__name__)
 
@@ -127,6 +128,7 @@ def create_app(settings: Settings) -> web.Application:
     app[api.STORE] = store
     app[api.CLONING] = Cloning(settings, store)
     app[websocket_handler.ENGINE] = engine
+    app[websocket_handler.SESSIONS] = Sessions(engine, settings.live.resume_seconds)
     app[websocket_handler.RESOLVE_VOICE] = _resolver(store)
     app[websocket_handler.CONVERSATIONS] = {}
     app[conversion.JOBS] = JobStore(settings.database_url)

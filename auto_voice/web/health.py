@@ -51,7 +51,8 @@ def examine(app: web.Application) -> dict[str, Any]:
         "workers": "ok" if dead == 0 else f"{dead} not running",
     }
     status = "healthy"
-    if dependencies["storage"] != "ok" or dependencies["workers"] != "ok" or stats.sessions >= stats.capacity:
+    full = stats.sessions - stats.parked >= stats.capacity  # those parked give way
+    if dependencies["storage"] != "ok" or dependencies["workers"] != "ok" or full:
         status = "degraded"
     if dependencies["engine"] != "ok":
         status = "unhealthy"
@@ -62,7 +63,12 @@ def examine(app: web.Application) -> dict[str, Any]:
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
         "gpu_available": gpu_available(),
         "model_loaded": engine.running,
-        "live": {"sessions": stats.sessions, "capacity": stats.capacity, "converters": engine.converters},
+        "live": {
+            "sessions": stats.sessions,
+            "parked": stats.parked,
+            "capacity": stats.capacity,
+            "converters": engine.converters,
+        },
         "dependencies": dependencies,
         "endpoints": ENDPOINTS,
     }

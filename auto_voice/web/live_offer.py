@@ -18,6 +18,7 @@ from auto_voice.web.websocket_handler import (
     ENGINE,
     IDLE_TIMEOUT_S,
     RESOLVE_VOICE,
+    SESSIONS,
     STEP_TIMEOUT_S,
 )
 from realtime import protocol
@@ -89,7 +90,7 @@ async def _read(request: web.Request) -> str:
 def _converse(app: web.Application, peer: Peer) -> Conversation:
     from realtime.transports.webrtc.outbox import DataChannelOutbox
 
-    return Conversation(app[ENGINE], app[RESOLVE_VOICE], DataChannelOutbox(peer), f"AutoVoice {__version__}")
+    return Conversation(app[SESSIONS], app[RESOLVE_VOICE], DataChannelOutbox(peer), f"AutoVoice {__version__}")
 
 
 def _frames_to(receiver: FrameReceiver[Pcm], conversation: Conversation) -> Callable[[bytes], None]:
@@ -125,7 +126,7 @@ async def _run(
             if await peer.opened(CONNECT_TIMEOUT_S):
                 await _listen(peer, conversation)
     finally:
-        conversation.close()
+        conversation.lose()
         del app[CONVERSATIONS][id(conversation)]
         await peer.close()
 
@@ -137,7 +138,7 @@ async def _listen(peer: Peer, conversation: Conversation) -> None:
             message = await peer.receive(limit)
         except TimeoutError:
             waited = f"nothing came for {limit:g} s; {conversation.phase.value!r} was expected"
-            conversation.report(LiveError("timeout", waited, "connect again", fatal=True))
+            conversation.lose(LiveError("timeout", waited, "connect again", fatal=True))
             return
         if message is None:
             return

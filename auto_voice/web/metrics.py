@@ -31,6 +31,7 @@ class EngineCollector(Collector):
         """The live metrics of this moment."""
         stats = self._engine.snapshot()
         yield GaugeMetricFamily("autovoice_live_sessions", "Live sessions", stats.sessions)
+        yield GaugeMetricFamily("autovoice_live_parked", "Live sessions whose line is lost", stats.parked)
         yield GaugeMetricFamily("autovoice_live_capacity", "Most live sessions", stats.capacity)
         yield GaugeMetricFamily("autovoice_live_busy_ratio", "Compute thread's time at work", stats.busy)
         yield GaugeMetricFamily("autovoice_live_queue_blocks", "Blocks that wait", stats.queue_depth)

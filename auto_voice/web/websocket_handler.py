@@ -13,9 +13,11 @@ from realtime import protocol
 from realtime.conversation import Conversation, Phase
 from realtime.engine import Engine
 from realtime.errors import LiveError, ProtocolError
+from realtime.sessions import Sessions
 from realtime.transports.websocket import WebSocketOutbox
 
 ENGINE = web.AppKey("engine", Engine)
+SESSIONS = web.AppKey("sessions", Sessions)
 RESOLVE_VOICE: web.AppKey[Callable[[str, str | None], Awaitable[Voice]]] = web.AppKey("resolve_voice")
 CONVERSATIONS: web.AppKey[dict[int, Conversation]] = web.AppKey("conversations")
 
@@ -25,7 +27,7 @@ CLOSE_TIMEOUT_S = 2.0
 
 
 async def live(request: web.Request) -> web.WebSocketResponse:
-    """Hold one client's conversation until either side ends it."""
+    """Hold one client's conversation until either side ends it or the line is lost."""
     socket = web.WebSocketResponse(
         max_msg_size=2 * protocol.MAX_MESSAGE, compress=False, timeout=CLOSE_TIMEOUT_S, heartbeat=None
     )
@@ -33,14 +35,14 @@ async def live(request: web.Request) -> web.WebSocketResponse:
     transport = request.transport if isinstance(request.transport, asyncio.Transport) else None
     outbox = WebSocketOutbox(socket, transport)
     conversation = Conversation(
-        request.app[ENGINE], request.app[RESOLVE_VOICE], outbox, f"AutoVoice {__version__}"
+        request.app[SESSIONS], request.app[RESOLVE_VOICE], outbox, f"AutoVoice {__version__}"
     )
     request.app[CONVERSATIONS][id(conversation)] = conversation
     writer = asyncio.create_task(outbox.run())
     try:
         await _listen(socket, conversation)
     finally:
-        conversation.close()
+        conversation.lose()
         del request.app[CONVERSATIONS][id(conversation)]
         await asyncio.wait({writer}, timeout=CLOSE_TIMEOUT_S)
         writer.cancel()
@@ -55,7 +57,7 @@ async def _listen(socket: web.WebSocketResponse, conversation: Conversation) -> 
             message = await socket.receive(timeout=limit)
         except TimeoutError:
             waited = f"nothing came for {limit:g} s; {conversation.phase.value!r} was expected"
-            conversation.report(LiveError("timeout", waited, "connect again", fatal=True))
+            conversation.lose(LiveError("timeout", waited, "connect again", fatal=True))
             return
         if message.type is WSMsgType.BINARY:
             await conversation.receive(message.data)
@@ -73,4 +75,5 @@ async def shut_down(app: web.Application) -> None:
         conversation.report(
             LiveError("shutting_down", "the server is restarting", "the page reconnects by itself", fatal=True)
         )
+    app[SESSIONS].close()
     await asyncio.sleep(0.2)

@@ -1,9 +1,8 @@
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-import msgpack
 import numpy as np
 import pytest
 
@@ -12,36 +11,12 @@ from pipeline.voice import Voice
 from realtime.conversation import Conversation, Phase
 from realtime.engine import Engine
 from realtime.errors import VoiceNotFound
-from realtime.session import Block
-from tests.live import until
+from realtime.sessions import Sessions
+from tests.live import Letters, say, until
 
 MakeEngine = Callable[..., Engine]
 HELLO = {"type": "hello", "version": 1, "client": "test"}
 START = {"type": "start", "voice": "aria"}
-
-
-@dataclass
-class Letters:
-    """An outbox that keeps everything."""
-
-    dropped: int = 0
-    messages: list[dict[str, Any]] = field(default_factory=list)
-    audio: list[Block] = field(default_factory=list)
-    finished: bool = False
-
-    def send(self, message: bytes) -> None:
-        self.messages.append(msgpack.unpackb(message))
-
-    def send_audio(self, block: Block, seq: int) -> None:
-        assert seq == len(self.audio)
-        self.audio.append(block)
-        block.session.handed_over(block)
-
-    def finish(self) -> None:
-        self.finished = True
-
-    def last(self, kind: str) -> dict[str, Any]:
-        return [m for m in self.messages if m["type"] == kind][-1]
 
 
 @pytest.fixture
@@ -54,18 +29,13 @@ async def talk(
             raise VoiceNotFound(voice_id)
         return replace(voices[voice_id])  # read anew, as from a file
 
-    engine = make_engine(capacity=2, clock=time.perf_counter)
+    sessions = Sessions(make_engine(capacity=2, clock=time.perf_counter), 30.0)
 
     def begin() -> tuple[Conversation, Letters]:
         letters = Letters()
-        return Conversation(engine, resolve, letters, "AutoVoice test"), letters
+        return Conversation(sessions, resolve, letters, "AutoVoice test"), letters
 
     return begin
-
-
-async def say(conversation: Conversation, *messages: dict[str, Any]) -> None:
-    for message in messages:
-        await conversation.receive(msgpack.packb(message))
 
 
 def audio(index: int) -> dict[str, Any]:
@@ -86,6 +56,7 @@ async def test_the_whole_conversation(talk: Any) -> None:
     assert stats["frames"] == 12
     assert stats["dropped"] == {}
     assert stats["added_p50_ms"] > 0
+    assert letters.seqs == list(range(12))
     assert letters.last("pitch")["position"] % 480 == 0
     await say(conversation, {"type": "controls", "pitch_semitones": 5})
     assert letters.last("controls")["pitch_semitones"] == 5

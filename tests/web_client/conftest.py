@@ -11,14 +11,16 @@ import socket
 import subprocess
 import threading
 import time
+import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, sync_playwright
 
-from bench.browser import CHROMIUM_ARGUMENTS, Service, find_chromium
+from bench.browser import CHROMIUM_ARGUMENTS, SAMPLE_RATE, Service, find_chromium
 
 ROOT = Path(__file__).resolve().parents[2]
 WEB_CLIENT = ROOT / "web_client"
@@ -92,6 +94,20 @@ def open_page() -> Iterator[Callable[..., Page]]:
     for page in pages:
         page.context.close()
     assert complaints == []
+
+
+def saved_take(page: Page, folder: Path) -> dict[str, np.ndarray]:
+    """Download the newest take: int16 samples of `dry` and `converted`."""
+    kinds = {}
+    for kind in ("converted", "dry"):
+        with page.expect_download() as download:
+            page.click(f".take:first-child .track-{kind} a.download")
+        path = folder / f"{kind}.wav"
+        download.value.save_as(path)
+        with wave.open(str(path)) as file:
+            assert (file.getframerate(), file.getnchannels()) == (SAMPLE_RATE, 1)
+            kinds[kind] = np.frombuffer(file.readframes(file.getnframes()), np.int16)
+    return kinds
 
 
 class _Files(http.server.SimpleHTTPRequestHandler):

@@ -26,14 +26,18 @@ def test_counts_go_on_over_contexts_and_sessions(modules: Page) -> None:
           ledger.heard(start);
           const between = [ledger.dropped, ledger.gaps];
           ledger.heard({ type: 'stats', dropped: { overflow: 1, late: 4 }, gaps: 20 });
+          ledger.heard({ ...start, resumed: true }); // the same session over another line
+          const resumed = ledger.gaps;
+          ledger.heard({ type: 'stats', dropped: { overflow: 1, late: 4 }, gaps: 20 });
           ledger.contextReplaced();
           ledger.reported(report(0), 0);
-          return { between, dropped: ledger.dropped, gaps: ledger.gaps, report: ledger.report,
+          return { between, resumed, dropped: ledger.dropped, gaps: ledger.gaps, report: ledger.report,
             device: [replaced, ledger.deviceUnderruns], inForce: ledger.inForce };
         }"""
     )
     assert sums == {
         "between": [{"overflow": 22}, 480],
+        "resumed": 500,
         "dropped": {"overflow": 23, "late": 4},
         "gaps": 500,
         "report": {"underruns": 4, "missing": 4, "late": 4, "clipped": 4},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import urllib.request
-import wave
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from bench.browser import (
     wait_until,
     write_wav,
 )
+from tests.web_client.conftest import saved_take
 
 pytestmark = pytest.mark.browser
 
@@ -138,15 +138,7 @@ def test_a_take_is_aligned_to_the_sample(
     page.wait_for_timeout(1500)
     page.click("#record")
     page.wait_for_selector(".take")
-    kinds = {}
-    for kind in ("converted", "dry"):
-        with page.expect_download() as download:
-            page.click(f".track-{kind} a.download")
-        path = tmp_path / f"{kind}.wav"
-        download.value.save_as(path)
-        with wave.open(str(path)) as file:
-            assert (file.getframerate(), file.getnchannels()) == (SAMPLE_RATE, 1)
-            kinds[kind] = np.frombuffer(file.readframes(file.getnframes()), np.int16)
+    kinds = saved_take(page, tmp_path)
     assert kinds["dry"].size == kinds["converted"].size > SAMPLE_RATE
     assert np.abs(kinds["dry"]).max() > 3000
     same = kinds["dry"].astype(int) - kinds["converted"]
@@ -254,26 +246,6 @@ def test_near_by_a_websocket_is_used(service: Service, singer: Browser, open_pag
     page.select_option("#transport", "data")
     page.reload()
     assert page.input_value("#transport") == "data"
-
-
-def test_a_lost_connection_comes_back_with_its_controls(
-    line: Any, singer: Browser, open_page: Callable[..., Page]
-) -> None:
-    page = open_page(singer, strict=False)  # a browser reports refused connections in the console itself
-    go_live(page, f"{line.url}/?{CALM}")
-    slide(page, "pitch", 5)
-    before = wait_until(page, lambda shown: shown["controls_in_force"].get("pitch_semitones") == 5)
-    line.cut()
-    wait_state(page, "waiting")
-    assert "connection is lost" in page.inner_text("#failure")
-    line.mend()
-    wait_state(page, "live")
-    after = wait_until(page, lambda shown: shown["counters"]["reconnections"] == 1)
-    assert after["session"] != before["session"]
-    assert after["controls_in_force"]["pitch_semitones"] == 5
-    received = after["counters"]["frames_received"]
-    wait_until(page, lambda shown: shown["counters"]["frames_received"] > received + 50)
-    assert page.is_hidden("#failure")
 
 
 def test_underruns_at_the_shortest_latency_lead_to_the_gentler_one(

@@ -60,12 +60,19 @@ def test_a_take_lines_up_whatever_the_order(modules: Page) -> None:
           const early = take.complete;
           for (let p = 100120 - 480; p >= 280; p -= 480) take.heard(p, frame(p, -1)); // backwards
           const { dry, wet } = take.read();
-          return { early, complete: take.complete, lengths: [dry.length, wet.length],
+          const holey = new Take(0);
+          for (let p = 0; p < 4800; p += 480) holey.sung(p, frame(p, 1));
+          for (const p of [-240, 240, 1440, 4320]) holey.heard(p, frame(p, 1));
+          holey.close();
+          holey.heard(4800, frame(4800, 1));
+          const missing = [take.missing, holey.missing];
+          return { early, missing, complete: take.complete, lengths: [dry.length, wet.length],
             opposite: dry.every((sample, i) => wet[i] === -sample), first: dry[0] };
         }"""
     )
     assert result["early"] is False
     assert result["complete"] is True
+    assert result["missing"] == [0, 3120]
     assert result["lengths"][0] == result["lengths"][1] == 99120
     assert result["opposite"] is True
     assert result["first"] == 1000

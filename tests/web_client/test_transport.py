@@ -82,6 +82,118 @@ def test_every_state_of_an_attempt_says_which_attempt_it_is(page: Page) -> None:
     ]
 
 
+def test_a_token_is_kept_until_stop_and_shown_at_every_attempt(page: Page) -> None:
+    asked = page.evaluate(
+        """async () => {
+          const { Connection } = await import('/client/js/connection.js');
+          const connection = new Connection('ws://x', { request: () => ({}), onMessage() {}, onState() {} });
+          const settle = () => new Promise((next) => setTimeout(next, 20));
+          const attempt = async (...answers) => {
+            const socket = server.at(-1);
+            socket.open();
+            await socket.say(hello);
+            for (const answer of answers) await socket.say(answer);
+            await settle();
+            return socket.heard.find(({ type }) => type === 'start')?.resume ?? null;
+          };
+          const again = async () => {
+            server.at(-1).close();
+            await settle();
+            connection.retry();
+          };
+          const asked = [];
+          connection.open();
+          asked.push(await attempt({ ...started, token: 'one', resumed: false }));
+          await again();
+          await again(); // an attempt that does not get through
+          const full = { type: 'error', code: 'server_full', message: '', suggestions: [], fatal: true };
+          asked.push(await attempt(full));
+          await again();
+          asked.push(await attempt({ ...started, token: 'two', resumed: false }));
+          await again();
+          asked.push(await attempt({ ...started, token: 'two', resumed: true }, { type: 'stop' }));
+          await settle();
+          connection.retry();
+          asked.push(await attempt({ ...started, token: 'three', resumed: false }));
+          connection.close();
+          connection.open();
+          asked.push(await attempt());
+          connection.close();
+          return asked;
+        }"""
+    )
+    assert asked == [None, "one", "one", "two", None, None]
+
+
+def test_a_resumed_session_goes_on_in_its_own_counting(page: Page) -> None:
+    heard = page.evaluate(
+        """async () => {
+          await import('/client/js/transport-worker.js'); // its scope is this page
+          const tell = (data) => onmessage({ data });
+          const settle = () => new Promise((next) => setTimeout(next, 20));
+          const controls = { pitch_semitones: 0, gate_db: -70 };
+          const blend = { voice: 'otto', share: 0.5 };
+          const start = { voice: 'aria', blend, user_id: 'me', converter: 'classic', controls };
+          const { port1, port2 } = new MessageChannel();
+          const worklet = [];
+          port2.onmessage = ({ data }) => worklet.push([data.type, data.resumed ?? null]);
+          tell({ type: 'open', url: 'ws://x', start, port: port1 });
+          const sing = async (position) => {
+            port2.postMessage({ position, pcm: new Int16Array(480) });
+            await settle();
+          };
+          const greet = async (answer) => {
+            server.at(-1).open();
+            await server.at(-1).say(hello);
+            await server.at(-1).say({ ...started, token: 'secret', voice: 'aria', blend, controls, ...answer });
+          };
+          const lose = async () => {
+            server.at(-1).close();
+            await settle();
+          };
+          await greet({ resumed: false });
+          await sing(960);
+          await sing(1440);
+          await lose();
+          await sing(1920); // nobody hears this
+          tell({ type: 'controls', controls: { gate_db: -60 } });
+          tell({ type: 'controls', controls: { blend: { voice: 'otto', share: 0.75 } } });
+          tell({ type: 'retry' });
+          await greet({ resumed: true });
+          await sing(2400);
+          await lose();
+          tell({ type: 'retry' });
+          await greet({ resumed: false, controls: { ...controls, gate_db: -60 } });
+          await sing(2880);
+          tell({ type: 'close' });
+          const seen = ({ type, seq, position, resume, ...rest }) =>
+            type === 'audio' ? [seq, position] : type === 'start' ? (resume ?? null) : rest;
+          const kinds = ['start', 'audio', 'controls'];
+          const line = ({ heard }) => heard.filter(({ type }) => kinds.includes(type)).map(seen);
+          return [worklet, server.map(line)];
+        }"""
+    )
+    worklet, lines = heard
+    assert worklet == [
+        ["rest", None],
+        ["rest", None],
+        ["live", False],
+        ["rest", None],
+        ["rest", None],
+        ["rest", None],
+        ["live", True],
+        ["rest", None],
+        ["rest", None],
+        ["rest", None],
+        ["live", False],
+    ]
+    assert lines == [
+        [None, [0, 0], [1, 480]],
+        ["secret", {"blend": {"voice": "otto", "share": 0.75}, "gate_db": -60}, [2, 1440]],
+        ["secret", [0, 0]],
+    ]
+
+
 def test_what_is_set_between_two_starts_is_sent(page: Page) -> None:
     heard = page.evaluate(
         """async () => {

@@ -1,5 +1,6 @@
 /**
- * One live connection that keeps itself up: greets, starts, notices when it is lost, and comes back.
+ * One live connection that keeps itself up: greets, starts, notices when it is lost, and comes back, to the same
+ * session if the server still has it.
  * @module
  */
 
@@ -11,6 +12,7 @@ const BACKOFF_MS = [300, 1000, 2000, 4000, 8000];
 const FULL_RETRY_MS = 10_000;
 /** Unsent audio beyond this many bytes is not added to: late audio is worth nothing. */
 const MAX_UNSENT_BYTES = 8192;
+const HELLO = { type: 'hello', version: VERSION, client: 'autovoice web' };
 /** Errors after which trying again cannot help. */
 const FINAL_ERRORS = new Set(['unsupported_version', 'voice_not_found', 'invalid_parameter', 'malformed_message']);
 
@@ -35,6 +37,8 @@ export class Connection {
     this.hooks = hooks;
     /** @type {import('./lines.js').Line | null} */
     this.socket = null;
+    /** @type {import('./lines.js').Line | null} A line that is to take the place of `socket`. */
+    this.moving = null;
     this.live = false;
     this.wanted = false;
     this.attempt = 0;
@@ -42,6 +46,8 @@ export class Connection {
     this.timer = undefined;
     /** @type {ServerError | null} */
     this.error = null;
+    /** @type {string | null} What the server knows the session by that is to go on. */
+    this.token = null;
     /** Frames that were not sent because the line was congested. */
     this.skipped = 0;
   }
@@ -50,6 +56,7 @@ export class Connection {
   open() {
     this.wanted = true;
     this.attempt = 0;
+    this.token = null;
     this.connect();
   }
 
@@ -58,17 +65,50 @@ export class Connection {
     this.error = null;
     this.hooks.onState({ state: 'connecting', attempt: this.attempt });
     const socket = this.dial();
-    this.socket = socket;
+    this.adopt(socket);
     this.expect(STEP_TIMEOUT_MS);
     socket.onopen = () => {
-      this.send({ type: 'hello', version: VERSION, client: 'autovoice web' });
+      this.send(HELLO);
       this.expect(STEP_TIMEOUT_MS);
     };
+  }
+
+  /** @param {import('./lines.js').Line} socket the line from now on */
+  adopt(socket) {
+    this.socket = socket;
     socket.onmessage = (event) => {
       if (this.socket === socket) this.receive(event.data);
     };
     socket.onclose = () => {
       if (this.socket === socket) this.lost();
+    };
+  }
+
+  /** Go on over a new line; the one at hand serves until that has the session. If it never has, nothing changes. */
+  move() {
+    if (!this.live || !this.token || this.moving) return;
+    const line = this.dial();
+    this.moving = line;
+    const over = setTimeout(() => line.close(), STEP_TIMEOUT_MS);
+    line.onopen = () => line.send(writeMessage(HELLO));
+    line.onclose = () => {
+      clearTimeout(over);
+      if (this.moving === line) this.moving = null;
+    };
+    line.onmessage = ({ data }) => {
+      const { type } = readMessage(data);
+      if (!this.live || type === 'error') {
+        line.close();
+      } else if (type === 'hello') {
+        line.send(writeMessage({ type: 'start', ...this.hooks.request(), resume: this.token }));
+      } else if (type === 'start') {
+        const before = this.socket;
+        clearTimeout(over);
+        this.moving = null;
+        this.adopt(line);
+        before?.close();
+        this.receive(data);
+      }
     };
   }
 
@@ -100,12 +140,13 @@ export class Connection {
       case 'hello':
         this.hooks.onMessage(message);
         this.hooks.onState({ state: 'greeting', attempt: this.attempt });
-        this.send({ type: 'start', ...this.hooks.request() });
+        this.send({ type: 'start', ...this.hooks.request(), ...(this.token && { resume: this.token }) });
         this.expect(STEP_TIMEOUT_MS);
         return;
       case 'start':
         this.live = true;
         this.attempt = 0;
+        this.token = message.token ?? null;
         this.hooks.onMessage(message);
         this.hooks.onState({ state: 'live' });
         this.expect(SILENCE_TIMEOUT_MS);
@@ -118,6 +159,7 @@ export class Connection {
         this.hooks.onMessage(message);
         return;
       case 'stop':
+        this.token = null;
         this.socket?.close();
         return;
       default:
@@ -182,6 +224,7 @@ export class Connection {
   close() {
     this.wanted = false;
     this.error = null;
+    this.token = null;
     this.send({ type: 'stop', reason: 'user' });
     clearTimeout(this.timer);
     const socket = this.socket;

@@ -87,11 +87,12 @@ export class Ledger {
       case 'hello':
         this.hello = message;
         break;
-      case 'start': // another session, which counts from zero
+      case 'start':
         this.started = message;
         this.inForce = { ...message.controls };
         this.blendInForce = message.blend ?? null;
-        this.droppedBefore = this.dropped;
+        if (message.resumed) break;
+        this.droppedBefore = this.dropped; // another session counts from zero
         this.gapsBefore = this.gaps;
         this.stats = null;
         break;

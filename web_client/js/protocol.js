@@ -37,8 +37,9 @@ export const DEFAULT_CONTROLS = Object.freeze({
 /**
  * @typedef {{ type: 'hello', version: number, server: string, sample_rate: number, block: number,
  *   max_frame: number, sessions: number, capacity: number }} ServerHello
- * @typedef {{ type: 'start', session: string, voice: string, blend: Blend | null, converter: string, delay: number,
- *   block: number, sample_rate: number, controls: Partial<Controls> }} ServerStart
+ * @typedef {{ type: 'start', session: string, token?: string, resumed?: boolean, voice: string, blend: Blend | null,
+ *   converter: string, delay: number, block: number, sample_rate: number,
+ *   controls: Partial<Controls> }} ServerStart
  * @typedef {{ type: 'audio', seq: number, position: number, pcm: Uint8Array, held_us: number }} ServerAudio
  * @typedef {{ type: 'controls' } & Partial<Controls> & { voice?: string, blend?: Blend | null }} ServerControls
  * @typedef {{ type: 'stats', t?: number, frames: number, dropped: Record<string, number>, gaps: number,

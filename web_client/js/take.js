@@ -54,7 +54,8 @@ export class Take {
     /** @type {number | null} */
     this.end = null;
     this.captured = 0; // length of what was sung so far
-    this.rendered = 0; // length of what came back so far
+    this.rendered = 0; // length of what came back so far ...
+    this.returned = 0; // ... and how much of it did
     this.dry = new Track();
     this.wet = new Track();
   }
@@ -69,7 +70,9 @@ export class Take {
   /** @param {number} position @param {Int16Array} pcm */
   heard(position, pcm) {
     this.wet.write(position - this.start, pcm);
-    this.rendered = Math.max(this.rendered, position - this.start + pcm.length);
+    const last = position - this.start + pcm.length;
+    this.rendered = Math.max(this.rendered, last);
+    this.returned += Math.max(0, Math.min(last, this.end ?? Infinity) - Math.max(0, last - pcm.length));
   }
 
   /** No more is sung; what was sung is still on its way back. */
@@ -80,6 +83,11 @@ export class Take {
   /** Whether all that was sung has come back, or the take is as long as it may be. */
   get complete() {
     return this.end !== null && this.rendered >= this.end;
+  }
+
+  /** Samples that never came back: nobody rendered them, or the line was away. */
+  get missing() {
+    return Math.max(0, (this.end ?? this.captured) - this.returned);
   }
 
   get full() {

@@ -3,7 +3,7 @@
  * own, so that nothing on the main thread can delay it; the page only hears what it shows.
  *
  * Three counts of samples meet here: the worklet's (since it was made), this worker's timeline (which goes on
- * when the audio context is replaced), and the session's (from 0 at its start).
+ * when the audio context is replaced), and the session's (from 0 at its start, over all lines that carry it).
  * @module
  */
 
@@ -50,10 +50,13 @@ const scope = /** @type {{ onmessage: ((event: MessageEvent<ToWorker>) => void) 
 );
 
 /**
- * @param {Start} start
+ * @param {Pick<Start, 'voice' | 'blend'> & { controls: Partial<Controls> }} start
  * @returns {Record<string, unknown>} all of it that can change, as a `controls` message has it
  */
 const flat = ({ voice, blend, controls }) => ({ voice, blend, ...controls });
+
+/** @param {unknown} a @param {unknown} b both of a `controls` message */
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 /** Everything of one stay on the page, from Start to Stop. */
 class Transport {
@@ -79,7 +82,7 @@ class Transport {
     this.sequence = 0;
     this.sent = 0;
     this.received = 0;
-    this.sessions = 0;
+    this.starts = 0; // of sessions, and of lines that carry one on
     /** @type {number | null} */
     this.roundTripMs = null;
     this.figures = { underruns: 0, late: 0, playout_delay: 0 };
@@ -117,7 +120,7 @@ class Transport {
     this.port = port;
     this.base = this.end;
     port.onmessage = (event) => this.captured(event.data.position, event.data.pcm);
-    if (this.path) port.postMessage({ type: 'live', ...this.path });
+    if (this.path) port.postMessage({ type: 'live', resumed: false, ...this.path });
   }
 
   /**
@@ -161,14 +164,18 @@ class Transport {
           message: { ...message, position: message.position + this.origin - this.base },
         });
         return;
-      case 'start':
-        this.origin = null;
-        this.sequence = 0;
-        this.sessions++;
-        this.sendChanges();
+      case 'start': {
+        const resumed = message.resumed ?? false;
+        if (!resumed) {
+          this.origin = null;
+          this.sequence = 0;
+        }
+        this.starts++;
+        this.sendChanges(resumed ? message : this.asked);
         this.path = { block: message.block, algorithm: message.delay };
-        this.port.postMessage({ type: 'live', ...this.path });
+        this.port.postMessage({ type: 'live', resumed, ...this.path });
         break;
+      }
       case 'stats':
         if (typeof message.t === 'number') this.roundTripMs = performance.now() - message.t;
         break;
@@ -183,10 +190,13 @@ class Transport {
     if (this.connection.live) this.connection.send({ type: 'controls', ...change });
   }
 
-  /** Catch up on what was set while the server was still making the session. */
-  sendChanges() {
-    const before = flat(this.asked);
-    const changes = Object.entries(flat(this.wanted)).filter(([name, value]) => value !== before[name]);
+  /**
+   * Catch up on what was set while the server was still making the session, or was not reached.
+   * @param {Pick<Start, 'voice' | 'blend'> & { controls: Partial<Controls> }} known to the server
+   */
+  sendChanges(known) {
+    const before = flat(known);
+    const changes = Object.entries(flat(this.wanted)).filter(([name, value]) => !same(value, before[name]));
     if (changes.length) this.connection.send({ type: 'controls', ...Object.fromEntries(changes) });
   }
 
@@ -209,7 +219,7 @@ class Transport {
 
   tick() {
     if (this.connection.live) this.connection.send({ type: 'stats', t: performance.now(), ...this.figures });
-    const reconnections = Math.max(0, this.sessions - 1);
+    const reconnections = Math.max(0, this.starts - 1);
     const { sent, received, roundTripMs } = this;
     const { skipped } = this.connection;
     scope.postMessage({ type: 'counts', sent, received, skipped, roundTripMs, reconnections });
@@ -232,7 +242,7 @@ class Transport {
     this.take = null;
     if (!take) return;
     const { dry, wet } = take.read();
-    const missing = Math.max(0, dry.length - take.rendered);
+    const { missing } = take;
     const message = /** @type {const} */ ({ type: 'take', dry, wet, missing, sampleRate: SAMPLE_RATE });
     scope.postMessage(message, [dry.buffer, wet.buffer]);
   }

@@ -51,7 +51,7 @@ const WORDS = {
   ],
   no_voices: ['The list of voices did not load', 'Is the server running? It is asked again every few seconds.'],
   server_full: ['The server is full', 'Every place is taken. You are let in as soon as one is free.'],
-  connection_lost: ['The connection is lost', 'Reconnecting by itself; your settings stay as they are.'],
+  connection_lost: ['The connection is lost', 'Reconnecting by itself; your settings stay as they are, and a recording goes on.'],
   voice_not_found: ['That voice is no longer there', 'Pick another voice and press Start.'],
   unsupported_version: ['This page is older than the server', 'Reload the page to get the matching version.'],
   too_fast: ['The server got sound faster than it is sung', 'The sound card’s clock is off. Reconnecting by itself.'],

@@ -11,7 +11,7 @@ const SILENCE = 0.001; // -60 dBFS
 const SMOOTHING = 1 / 32; // of the shown parts of the delay, per frame
 
 /**
- * @typedef {{ type: 'live', block: number, algorithm: number } | { type: 'rest' }
+ * @typedef {{ type: 'live', block: number, algorithm: number, resumed: boolean } | { type: 'rest' }
  *   | { type: 'frame', position: number, pcm: Int16Array, held: number }} FromTransport
  * @typedef {{ type: 'transport', port: MessagePort } | { type: 'hold', samples: number | null }
  *   | { type: 'tap', on: boolean } | { type: 'close' }} ToWorklet
@@ -111,8 +111,10 @@ class VoiceProcessor extends AudioWorkletProcessor {
     switch (message.type) {
       case 'live':
         this.path = { block: Math.max(this.frame, message.block), algorithm: message.algorithm };
-        this.delay.begin(this.path.block, this.path.algorithm);
-        this.frames = 0;
+        if (!message.resumed) {
+          this.delay.begin(this.path.block, this.path.algorithm);
+          this.frames = 0;
+        }
         this.live = true;
         this.player.live(this.captured);
         break;

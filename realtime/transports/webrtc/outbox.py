@@ -42,5 +42,6 @@ class DataChannelOutbox:
         )
 
     def finish(self) -> None:
-        """Send no more audio; the connection is closed by whoever reads it."""
+        """Send no more audio, and let whoever reads the connection close it."""
         self._finished = True
+        self._peer.hang_up()

@@ -123,15 +123,19 @@ class Peer:
         async with asyncio.timeout(timeout_s):
             return await self._messages.get()
 
+    def hang_up(self) -> None:
+        """Let the reader end, as if the other side had gone; what was sent still goes out."""
+        if self._messages.full():
+            self._messages.get_nowait()
+        self._messages.put_nowait(None)
+
     def vanish(self) -> None:
         """Treat the other side as gone: it does not read, or cannot be reached."""
         if self._gone:
             return
         self._gone = True
         self._opened.set()
-        if self._messages.full():
-            self._messages.get_nowait()
-        self._messages.put_nowait(None)
+        self.hang_up()
 
     async def close(self) -> None:
         """Hang up once what must arrive has been sent, or has had its time."""

@@ -11,7 +11,6 @@ import pytest
 
 from auto_voice.web import websocket_handler
 from auto_voice.web.websocket_handler import CONVERSATIONS, ENGINE
-from pipeline.converters import DEFAULT
 from pipeline.synthetic import sing, vibrato
 from realtime.protocol import MAX_MESSAGE
 from tests.auto_voice.web.conftest import Client, Serve
@@ -140,6 +139,19 @@ async def test_another_version_is_told_and_closed(client: Client) -> None:
     assert await ended(socket)
 
 
+async def test_a_line_that_only_seems_to_be_there_does_not_stay(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket_handler, "CLOSE_TIMEOUT_S", 0.2)
+    first = await connect(client, voice="aria")
+    started = await hear(first, "start")
+    first._response.connection.transport.pause_reading()  # type: ignore[union-attr]  # not even its goodbye is heard
+    second = await connect(client, voice="aria", resume=started["token"])
+    assert (await hear(second, "start"))["resumed"] is True
+    await until(lambda: len(client.app[CONVERSATIONS]) == 1)
+    assert len(await sing_to(second, 10)) == 10
+
+
 async def test_missing_frames_are_counted_as_gaps(client: Client) -> None:
     socket = await connect(client, voice="aria")
     await hear(socket, "start")
@@ -153,6 +165,11 @@ async def test_missing_frames_are_counted_as_gaps(client: Client) -> None:
     assert stats["gaps"] == 2 * 480
 
 
+def cut(socket: Socket) -> None:
+    """A laptop lid closes: the connection is gone without a word."""
+    socket._response.connection.transport.abort()  # type: ignore[union-attr]
+
+
 async def test_a_full_server_is_told_and_a_place_becomes_free(serve: Serve) -> None:
     client = await serve(LIVE__CAPACITY="1")
     first = await connect(client, voice="aria")
@@ -161,11 +178,57 @@ async def test_a_full_server_is_told_and_a_place_becomes_free(serve: Serve) -> N
     error = await hear(second, "error")
     assert (error["code"], error["fatal"]) == ("server_full", True)
     assert error["suggestions"]
-    first._response.connection.transport.abort()  # type: ignore[union-attr]  # a laptop lid closes
+    cut(first)
     engine = client.app[ENGINE]
-    await until(lambda: engine.snapshot().sessions == 0 and not engine._lanes[DEFAULT].full)
+    await until(lambda: engine.snapshot().parked == 1)
     third = await connect(client, voice="aria")
     assert (await hear(third, "start"))["session"]
+    assert (engine.snapshot().sessions, engine.snapshot().parked) == (1, 0)
+
+
+async def test_a_lost_connection_goes_on_in_the_same_session(client: Client) -> None:
+    engine = client.app[ENGINE]
+    wanted = {"voice": "aria", "user_id": "ann", "controls": {"pitch_semitones": 4}}
+    whole = await connect(client, **wanted)
+    await hear(whole, "start")
+    expected = await sing_to(whole, 60)
+    await say(whole, type="stop", reason="done")
+    await hear(whole, "stop")
+
+    first = await connect(client, **wanted)
+    started = await hear(first, "start")
+    heard = await sing_to(first, 30)
+    cut(first)
+    await until(lambda: engine.snapshot().parked == 1)
+    second = await connect(client, **wanted, resume=started["token"])
+    assert await hear(second, "start") == {**started, "resumed": True}
+    for index in range(30, 60):
+        pcm = SONG[index * 480 : (index + 1) * 480].tobytes()
+        await say(second, type="audio", seq=index, position=index * 480, pcm=pcm)
+        heard.append(await hear(second, "audio"))
+        await asyncio.sleep(0.008)
+    for name in ("seq", "position", "pcm"):
+        assert [block[name] for block in heard] == [block[name] for block in expected]
+    await say(second, type="stop", reason="done")
+    await hear(second, "stop")
+    assert await ended(second)
+    assert engine.snapshot().sessions == 0
+
+
+async def test_another_line_takes_over_and_the_old_one_is_hung_up(client: Client) -> None:
+    first = await connect(client, voice="aria")
+    started = await hear(first, "start")
+    await sing_to(first, 10)
+    second = await connect(client, voice="aria", resume=started["token"])
+    assert (await hear(second, "start"))["session"] == started["session"]
+    async with asyncio.timeout(10):
+        kinds = [msgpack.unpackb(message.data)["type"] async for message in first]
+    assert "stop" not in kinds
+    assert "error" not in kinds
+    await until(lambda: len(client.app[CONVERSATIONS]) == 1)
+    assert client.app[ENGINE].snapshot().sessions == 1
+    heard = await sing_to(second, 10, first=10)
+    assert [block["seq"] for block in heard] == list(range(10, 20))
 
 
 async def test_a_silent_client_is_told_and_closed(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,17 +241,22 @@ async def test_a_silent_client_is_told_and_closed(client: Client, monkeypatch: p
     idle = await connect(client, voice="aria")
     assert (await hear(idle, "error"))["code"] == "timeout"
     assert await ended(idle)
-    assert client.app[ENGINE].snapshot().sessions == 0
+    stats = client.app[ENGINE].snapshot()
+    assert (stats.sessions, stats.parked) == (1, 1)  # it may come back
 
 
 async def test_a_restart_is_announced(client: Client) -> None:
-    socket = await connect(client, voice="aria")
-    await hear(socket, "start")
+    socket, lost = await connect(client, voice="aria"), await connect(client, voice="aria")
+    for singer in (socket, lost):
+        await hear(singer, "start")
+    cut(lost)
+    await until(lambda: client.app[ENGINE].snapshot().parked == 1)
     shutting_down = asyncio.create_task(websocket_handler.shut_down(client.app))
     assert (await hear(socket, "error"))["code"] == "shutting_down"
     assert await ended(socket)
     await shutting_down
     await until(lambda: not client.app[CONVERSATIONS])
+    assert client.app[ENGINE].snapshot().sessions == 0
 
 
 async def test_a_plain_request_is_no_session(client: Client) -> None:

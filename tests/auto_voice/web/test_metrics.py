@@ -31,6 +31,7 @@ async def test_requests_are_counted_by_route_not_by_path(client: Client) -> None
 async def test_the_engine_and_the_store_are_read_when_asked(client: Client) -> None:
     found = await scrape(client)
     assert found["autovoice_live_sessions",] == 0
+    assert found["autovoice_live_parked",] == 0
     assert found["autovoice_live_capacity",] == 3
     assert found["autovoice_live_gap_samples_total",] == 0
     assert found["autovoice_voice_profiles",] >= 6
