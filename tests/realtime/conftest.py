@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from pipeline.converters import available
 from pipeline.voice import Voice
 from pipeline.voice_file import load_voice
 from realtime.engine import Engine
+from tests.hall import Hall
 from tests.live import Clock
 
 
@@ -44,3 +46,14 @@ def aria() -> Voice:
 @pytest.fixture(scope="session")
 def otto() -> Voice:
     return load_voice(BUILTIN / "otto.safetensors")
+
+
+@pytest.fixture
+async def open_hall(
+    make_engine: Callable[..., Engine], clock: Clock, aria: Voice, otto: Voice
+) -> Callable[..., Hall]:
+    def open_it(resume_seconds: float = 30.0, **options: Any) -> Hall:
+        options = {"capacity": 2, "clock": clock, **options}
+        return Hall(make_engine(**options), {"aria": aria, "otto": otto}, clock, resume_seconds)
+
+    return open_it

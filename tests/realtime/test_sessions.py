@@ -2,72 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from pipeline.converters import DEFAULT
-from pipeline.synthetic import sing, vibrato
-from pipeline.voice import Voice
-from realtime.conversation import Conversation, Phase
-from realtime.engine import Engine
+from realtime.conversation import Phase
 from realtime.inbox import JUMP
-from realtime.sessions import Sessions
-from tests.live import Clock, Letters, say, until
-
-HELLO = {"type": "hello", "version": 1, "client": "test"}
-START = {"type": "start", "voice": "aria", "user_id": "ann", "converter": "classic"}
-SONG = (np.clip(sing(vibrato(196, 1.2, 48_000), 48_000, np.random.default_rng(3)), -1, 1) * 32767).astype("<i2")
-
-
-class Hall:
-    """A server without sockets: lines to it are made, sung into and lost."""
-
-    def __init__(self, engine: Engine, voices: dict[str, Voice], clock: Clock, resume_seconds: float) -> None:
-        self.engine = engine
-        self.clock = clock
-        self.voices = voices
-        self.sessions = Sessions(engine, resume_seconds, clock)
-
-    async def resolve(self, voice_id: str, user_id: str | None) -> Voice:
-        return replace(self.voices[voice_id])
-
-    async def line(self, **start: Any) -> tuple[Conversation, Letters]:
-        """Greet and start."""
-        letters = Letters()
-        conversation = Conversation(self.sessions, self.resolve, letters, "AutoVoice test")
-        await say(conversation, HELLO, {**START, **start})
-        return conversation, letters
-
-    async def sing(self, line: tuple[Conversation, Letters], first: int, last: int, at: int = 0) -> None:
-        """Send frames of the song, each when the one before has come back."""
-        conversation, letters = line
-        for index in range(first, last):
-            pcm = SONG[index * 480 : (index + 1) * 480].tobytes()
-            self.clock.now += 0.01
-            heard = len(letters.audio)
-            await say(conversation, {"type": "audio", "seq": index, "position": at + index * 480, "pcm": pcm})
-            await until(lambda heard=heard: len(letters.audio) > heard)
-
-    @property
-    def counts(self) -> tuple[int, int]:
-        """Sessions, and how many of them are parked."""
-        stats = self.engine.snapshot()
-        return stats.sessions, stats.parked
-
-
-@pytest.fixture
-async def open_hall(
-    make_engine: Callable[..., Engine], clock: Clock, aria: Voice, otto: Voice
-) -> Callable[..., Hall]:
-    def open_it(resume_seconds: float = 30.0, **options: Any) -> Hall:
-        options = {"capacity": 2, "clock": clock, **options}
-        return Hall(make_engine(**options), {"aria": aria, "otto": otto}, clock, resume_seconds)
-
-    return open_it
-
+from tests.hall import Hall
+from tests.live import say, until
 
 OpenHall = Callable[..., Hall]
 
@@ -185,61 +129,6 @@ async def test_a_token_is_worth_nothing_in_other_hands(open_hall: OpenHall, othe
 async def test_a_token_that_is_no_text_is_malformed(open_hall: OpenHall) -> None:
     _, letters = await open_hall().line(resume=5)
     assert letters.last("error")["code"] == "malformed_message"
-
-
-async def test_another_line_takes_over_while_the_first_seems_to_be_there(open_hall: OpenHall) -> None:
-    hall = open_hall()
-    old = await hall.line()
-    await hall.sing(old, 0, 10)
-    new = await hall.line(resume=old[1].last("start")["token"])
-    assert new[1].last("start")["resumed"] is True
-    assert old[1].finished
-    assert old[0].phase is Phase.ENDED
-    assert hall.counts == (1, 0)
-    frame = {"type": "audio", "seq": 10, "position": 4800, "pcm": bytes(960)}
-    told = len(old[1].messages)
-    await say(old[0], frame, {"type": "stop", "reason": "late"})  # what was still on its way ends nothing
-    old[0].lose()
-    assert len(old[1].messages) == told
-    assert hall.counts == (1, 0)
-    await hall.sing(new, 10, 20)
-    assert new[1].seqs == list(range(10, 20))
-    assert len(old[1].audio) == 10
-    new[0].close()
-    assert hall.counts == (0, 0)
-
-
-async def test_a_client_that_sends_on_both_lines_while_it_moves_loses_nothing(open_hall: OpenHall) -> None:
-    hall = open_hall()
-    whole, old = await hall.line(), await hall.line()
-    await hall.sing(whole, 0, 60)
-    await hall.sing(old, 0, 30)
-    new = await hall.line(resume=old[1].last("start")["token"])
-    again = {"type": "audio", "seq": 29, "position": 29 * 480, "pcm": SONG[29 * 480 : 30 * 480].tobytes()}
-    await say(new[0], again)
-    await hall.sing(new, 30, 60)
-    assert np.array_equal(np.concatenate([old[1].samples, new[1].samples]), whole[1].samples)
-    await say(new[0], {"type": "stats"})
-    assert new[1].last("stats")["dropped"] == {"repeated": 1}
-
-
-async def test_voices_still_being_read_for_the_old_line_are_not_set(open_hall: OpenHall) -> None:
-    hall = open_hall()
-    old, letters = await hall.line()
-    ready, resolve = asyncio.Event(), hall.resolve
-
-    async def slow(voice_id: str, user_id: str | None) -> Voice:
-        await ready.wait()
-        return await resolve(voice_id, user_id)
-
-    old._resolve = slow
-    change = asyncio.create_task(say(old, {"type": "controls", "voice": "otto"}))
-    await asyncio.sleep(0)
-    _, after = await hall.line(resume=letters.last("start")["token"])
-    ready.set()
-    await change
-    assert after.last("start")["voice"] == "aria"
-    assert next(iter(hall.engine.sessions)).voice.name == hall.voices["aria"].name
 
 
 async def test_a_newcomer_takes_the_place_of_who_has_been_away_longest(open_hall: OpenHall) -> None:
