@@ -113,7 +113,9 @@ PATHS: dict[str, Any] = {
             "summary": "Begin a live session over WebRTC data channels",
             "requestBody": {
                 "required": True,
-                "content": {"application/json": {"schema": _object("type sdp", type={"const": "offer"}, sdp=TEXT)}},
+                "content": {
+                    "application/json": {"schema": _object("type sdp", type={"const": "offer"}, sdp=TEXT)}
+                },
             },
             "responses": _answers(
                 200, "the answer", _object("type sdp", type={"const": "answer"}, sdp=TEXT), 400, 503

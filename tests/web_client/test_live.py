@@ -248,6 +248,29 @@ def test_near_by_a_websocket_is_used(service: Service, singer: Browser, open_pag
     assert page.input_value("#transport") == "data"
 
 
+def test_the_transport_changes_while_singing(
+    service: Service, singer: Browser, open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    page = open_page(singer)
+    go_live(page, f"{service.url}/?{CALM}&converter=passthrough&transport=websocket")
+    before = snapshot(page)
+    page.click("#record")
+    for transport in ("data", "websocket", "data"):
+        page.wait_for_timeout(500)
+        page.select_option("#transport", transport)
+        wait_until(page, lambda shown, wanted=transport: shown["transport"] == wanted)
+    page.wait_for_timeout(500)
+    page.click("#record")
+    page.wait_for_selector(".take")
+    after = snapshot(page)
+    assert after["session"] == before["session"]
+    assert after["counters"]["reconnections"] == 0
+    assert after["counters"]["server_gap_samples"] == before["counters"]["server_gap_samples"]
+    take = saved_take(page, tmp_path)
+    missing = take["dry"].astype(int) - take["converted"]
+    assert np.mean(np.abs(missing) > 1) < 0.02  # nothing but what a busy machine drops
+
+
 def test_underruns_at_the_shortest_latency_lead_to_the_gentler_one(
     line: Any, singer: Browser, open_page: Callable[..., Page]
 ) -> None:

@@ -86,7 +86,9 @@ def test_a_token_is_kept_until_stop_and_shown_at_every_attempt(page: Page) -> No
     asked = page.evaluate(
         """async () => {
           const { Connection } = await import('/client/js/connection.js');
-          const connection = new Connection('ws://x', { request: () => ({}), onMessage() {}, onState() {} });
+          const { socketLine } = await import('/client/js/lines.js');
+          const hooks = { request: () => ({}), onMessage() {}, onState() {} };
+          const connection = new Connection(() => socketLine('ws://x'), hooks);
           const settle = () => new Promise((next) => setTimeout(next, 20));
           const attempt = async (...answers) => {
             const socket = server.at(-1);

@@ -39,6 +39,9 @@ export class Connection {
     this.socket = null;
     /** @type {import('./lines.js').Line | null} A line that is to take the place of `socket`. */
     this.moving = null;
+    /** @type {import('./lines.js').Line | null} The same, once it may have taken the session over. */
+    this.both = null;
+    this.moves = 0;
     this.live = false;
     this.wanted = false;
     this.attempt = 0;
@@ -80,7 +83,7 @@ export class Connection {
       if (this.socket === socket) this.receive(event.data);
     };
     socket.onclose = () => {
-      if (this.socket === socket) this.lost();
+      if (this.socket === socket && !this.both) this.lost(); // the other line may have the session already
     };
   }
 
@@ -93,7 +96,8 @@ export class Connection {
     line.onopen = () => line.send(writeMessage(HELLO));
     line.onclose = () => {
       clearTimeout(over);
-      if (this.moving === line) this.moving = null;
+      if (this.moving === line) this.moving = this.both = null;
+      if (this.live && this.socket?.readyState !== 1) this.lost();
     };
     line.onmessage = ({ data }) => {
       const { type } = readMessage(data);
@@ -101,10 +105,12 @@ export class Connection {
         line.close();
       } else if (type === 'hello') {
         line.send(writeMessage({ type: 'start', ...this.hooks.request(), resume: this.token }));
+        this.both = line; // so that nothing is lost, whenever it takes the session over
       } else if (type === 'start') {
         const before = this.socket;
         clearTimeout(over);
-        this.moving = null;
+        this.moving = this.both = null;
+        this.moves++;
         this.adopt(line);
         before?.close();
         this.receive(data);
@@ -188,13 +194,13 @@ export class Connection {
    * @returns {boolean} whether it was sent
    */
   sendAudio(message) {
-    if (!this.live || this.socket?.readyState !== 1) return false;
-    if (this.socket.bufferedAmount > MAX_UNSENT_BYTES) {
-      this.skipped++;
-      return false;
-    }
-    this.socket.sendAudio(writeMessage(message));
-    return true;
+    const lines = this.live ? [this.socket, this.both].filter((line) => line?.readyState === 1) : [];
+    if (!lines.length) return false;
+    const data = writeMessage(message);
+    const free = lines.filter((line) => line && line.bufferedAmount <= MAX_UNSENT_BYTES);
+    for (const line of free) line?.sendAudio(data);
+    if (!free.length) this.skipped++;
+    return free.length > 0;
   }
 
   /** The socket is gone: wait a little longer each time, then try again. */
@@ -229,6 +235,7 @@ export class Connection {
     clearTimeout(this.timer);
     const socket = this.socket;
     if (socket) socket.close();
+    this.moving?.close();
     this.lost();
   }
 }

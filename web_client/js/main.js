@@ -129,7 +129,7 @@ const devices = new DevicesView(
 const transport = byId('transport', HTMLSelectElement);
 transport.value = session.options.transport;
 transport.addEventListener('change', () => {
-  session.options.transport = transportOf(transport.value);
+  session.setTransport(transportOf(transport.value));
   memory.transport = session.options.transport;
   save();
 });

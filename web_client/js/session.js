@@ -8,6 +8,7 @@
 
 import { Calls } from './calls.js';
 import { chooseCarrier } from './carrier.js';
+import { canUseChannels } from './peer.js';
 import { Ledger } from './ledger.js';
 import { FAREWELL_MS, Link } from './link.js';
 import { DEFAULT_CONTROLS } from './protocol.js';
@@ -30,6 +31,12 @@ import { failure, failureOf, Trouble } from './words.js';
  * @property {(take: FinishedTake) => void} onTake
  * @property {(seconds: number) => void} onRecording
  */
+
+const MOVES = {
+  asked: '',
+  stalls: 'The connection stood still again and again: WebRTC is used now.',
+  blocked: 'WebRTC does not get through from here: a WebSocket is used.',
+};
 
 /** Sings through the server. */
 export class Session {
@@ -137,7 +144,8 @@ export class Session {
     const { userId, converter } = this.options;
     const { voice, blend, controls } = this;
     const start = { voice, blend, user_id: userId, controls, converter };
-    this.link.post({ type: 'open', url: url.href, carrier: this.carrier, start, port }, [port]);
+    const mayMove = this.options.transport === 'auto' && canUseChannels();
+    this.link.post({ type: 'open', url: url.href, carrier: this.carrier, mayMove, start, port }, [port]);
   }
 
   /** Stop singing. */
@@ -188,7 +196,7 @@ export class Session {
         break;
       case 'carrier':
         this.carrier = data.carrier;
-        this.hooks.onNotice('WebRTC does not get through from here: a WebSocket is used.');
+        if (MOVES[data.why]) this.hooks.onNotice(MOVES[data.why]);
         break;
       case 'call':
         this.calls.begin(data.call);
@@ -267,6 +275,14 @@ export class Session {
   /** @param {string} deviceId empty for the system's default */
   async setMicrophone(deviceId) {
     await this.attempt(() => this.sound.setMicrophone(deviceId));
+  }
+
+  /** @param {import('./carrier.js').Wanted} transport from now on; `auto` decides at the next start */
+  setTransport(transport) {
+    this.options.transport = transport;
+    if (transport === 'websocket' || (transport === 'data' && canUseChannels())) {
+      this.link?.post({ type: 'move', carrier: transport });
+    }
   }
 
   /** @param {boolean} on */

@@ -10,6 +10,7 @@
 import { Connection } from './connection.js';
 import { ChannelLine, socketLine } from './lines.js';
 import { SAMPLE_RATE } from './protocol.js';
+import { Stalls } from './stalls.js';
 import { Take } from './take.js';
 
 const STATS_EVERY_MS = 1000;
@@ -23,7 +24,8 @@ const TAKE_TAIL_MS = 1500; // how long a closed take waits for what is still on 
  * @typedef {{ voice: string, blend: Blend | null, user_id: string, converter: string, controls: Controls }} Start
  * @typedef {Partial<Controls> & { voice?: string, blend?: Blend | null }} Change
  * @typedef {import('./carrier.js').Carrier} Carrier
- * @typedef {{ type: 'open', url: string, carrier: Carrier, start: Start, port: MessagePort }
+ * @typedef {{ type: 'open', url: string, carrier: Carrier, mayMove: boolean, start: Start, port: MessagePort }
+ *   | { type: 'move', carrier: Carrier }
  *   | { type: 'channels', call: number, control: RTCDataChannel, audio: RTCDataChannel }
  *   | { type: 'uncalled', call: number }
  *   | { type: 'attach', port: MessagePort }
@@ -39,7 +41,7 @@ const TAKE_TAIL_MS = 1500; // how long a closed take waits for what is still on 
  *   | { type: 'take', dry: Int16Array<ArrayBuffer>, wet: Int16Array<ArrayBuffer>, missing: number,
  *       sampleRate: number }
  *   | { type: 'recording', seconds: number }
- *   | { type: 'carrier', carrier: Carrier }
+ *   | { type: 'carrier', carrier: Carrier, why: 'asked' | 'stalls' | 'blocked' }
  *   | { type: 'call', call: number }
  *   | { type: 'hang-up', call: number }} FromWorker
  */
@@ -63,13 +65,18 @@ class Transport {
   /**
    * @param {string} url of the WebSocket
    * @param {Carrier} carrier
+   * @param {boolean} mayMove to data channels, should the WebSocket stand still too often
    * @param {Start} start
    * @param {MessagePort} port
    */
-  constructor(url, carrier, start, port) {
+  constructor(url, carrier, mayMove, start, port) {
     this.url = url;
+    this.mayMove = mayMove;
+    this.stalls = new Stalls();
     this.carrier = carrier;
     this.carried = false; // whether it ever went this way
+    /** @type {'asked' | 'stalls' | null} Why it moves there. */
+    this.why = null;
     /** @type {ChannelLine | null} */
     this.channels = null;
     this.calls = 0;
@@ -112,6 +119,19 @@ class Transport {
   }
 
   /**
+   * Go on over another kind of line, without a break.
+   * @param {Carrier} carrier
+   * @param {'asked' | 'stalls'} why
+   */
+  move(carrier, why) {
+    if (this.carrier === carrier) return;
+    this.mayMove = false;
+    this.carrier = carrier;
+    this.why = why;
+    this.connection.move();
+  }
+
+  /**
    * Take the place of the worklet that was there before; the timeline goes on.
    * @param {MessagePort} port
    */
@@ -149,6 +169,7 @@ class Transport {
       case 'audio': {
         if (this.origin === null) return;
         this.received++;
+        if (this.mayMove && this.stalls.heard(performance.now())) this.move('data', 'stalls');
         const position = message.position + this.origin;
         const pcm = new Int16Array(message.pcm.slice().buffer);
         this.take?.heard(position, pcm);
@@ -204,11 +225,16 @@ class Transport {
   stateChanged(state) {
     if (state.state === 'waiting' && this.carrier === 'data' && !this.carried && !state.error) {
       this.carrier = 'websocket'; // data channels do not get through here
-      scope.postMessage({ type: 'carrier', carrier: this.carrier });
+      scope.postMessage({ type: 'carrier', carrier: this.carrier, why: 'blocked' });
       this.connection.retry();
       return;
     }
-    if (state.state === 'live') this.carried = true;
+    if (state.state === 'live') {
+      this.carried = true;
+      this.stalls.clear();
+      if (this.why) scope.postMessage({ type: 'carrier', carrier: this.carrier, why: this.why });
+      this.why = null;
+    }
     if (state.state !== 'live') {
       this.path = null;
       this.port.postMessage({ type: 'rest' });
@@ -219,7 +245,7 @@ class Transport {
 
   tick() {
     if (this.connection.live) this.connection.send({ type: 'stats', t: performance.now(), ...this.figures });
-    const reconnections = Math.max(0, this.starts - 1);
+    const reconnections = Math.max(0, this.starts - 1 - this.connection.moves);
     const { sent, received, roundTripMs } = this;
     const { skipped } = this.connection;
     scope.postMessage({ type: 'counts', sent, received, skipped, roundTripMs, reconnections });
@@ -261,7 +287,7 @@ scope.onmessage = (/** @type {MessageEvent<ToWorker>} */ { data }) => {
   switch (data.type) {
     case 'open':
       transport?.close();
-      transport = new Transport(data.url, data.carrier, data.start, data.port);
+      transport = new Transport(data.url, data.carrier, data.mayMove, data.start, data.port);
       transport.connection.open();
       break;
     case 'attach':
@@ -278,6 +304,9 @@ scope.onmessage = (/** @type {MessageEvent<ToWorker>} */ { data }) => {
       break;
     case 'record':
       transport?.record(data.on);
+      break;
+    case 'move':
+      transport?.move(data.carrier, 'asked');
       break;
     case 'channels':
       if (transport?.calls === data.call) transport.channels?.take(data.control, data.audio);

@@ -93,14 +93,38 @@ async def test_a_session_over_data_channels(client: Client, caller: Caller) -> N
     assert server.app[ENGINE].snapshot().sessions == 0
 
 
-async def test_a_caller_that_vanishes_leaves_nothing_behind(client: Client, caller: Caller) -> None:
+async def test_a_caller_that_vanishes_may_come_back(client: Client, caller: Caller) -> None:
     await caller.call()
-    await caller.start(converter="passthrough")
+    began = await caller.start(converter="passthrough", controls={"pitch_semitones": 3})
     await caller.connection.close()
     server = client.server
     assert server is not None
     await until(lambda: not server.app[PEERS] and not server.app[CONVERSATIONS])
+    assert server.app[ENGINE].snapshot().parked == 1
+    again = Caller(client)
+    await again.call()
+    resumed = await again.start(resume=began["token"])
+    assert (resumed["resumed"], resumed["session"]) == (True, began["session"])
+    assert resumed["controls"]["pitch_semitones"] == 3
+    again.send("stop", reason="done")
+    await until(lambda: not server.app[PEERS])
     assert server.app[ENGINE].snapshot().sessions == 0
+    await again.connection.close()
+
+
+async def test_a_session_moves_to_another_line_while_it_runs(client: Client, caller: Caller) -> None:
+    await caller.call()
+    began = await caller.start(converter="passthrough")
+    other = Caller(client)
+    await other.call()
+    assert (await other.start(resume=began["token"]))["resumed"]
+    server = client.server
+    assert server is not None
+    await until(lambda: len(server.app[PEERS]) == 1)  # the old line is hung up
+    other.sing(0, np.full(480, 1000))
+    await until(lambda: len(other.sound) == 1)
+    assert not caller.sound
+    await other.connection.close()
 
 
 async def test_problems_are_told_over_control(caller: Caller) -> None:
