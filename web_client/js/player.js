@@ -2,16 +2,18 @@
  * Playout indexed by capture position: sample n is played at n + delay, whenever it came.
  *
  * A backlog cannot build up, because nothing is queued: a sample that comes after its time is never played.
- * Gaps are faded over, and a change of the delay is a short crossfade.
+ * What is missing is concealed, and a change of the delay is a short crossfade.
  * @module
  */
+
+import { Concealment } from './conceal.js';
 
 /** A position-addressed buffer and the reader that plays it. */
 export class Player {
   /**
    * @param {number} [capacity] samples, a power of two; a sample is kept until one `capacity` later comes
-   * @param {number} [fade] samples over which sound fades at the edges of a gap
-   * @param {number} [crossfade] samples over which a change of the delay is spread
+   * @param {number} [fade] samples over which sound fades where it begins and ends
+   * @param {number} [crossfade] samples over which a change of the delay, or the end of a gap, is spread
    */
   constructor(capacity = 1 << 17, fade = 96, crossfade = 240) {
     this.mask = capacity - 1;
@@ -24,8 +26,9 @@ export class Player {
     this.delay = 0;
     this.nextDelay = 0;
     this.mixed = 0; // samples of the crossfade done
+    this.concealment = new Concealment();
     this.gain = 0; // of what comes after a gap
-    this.tail = 0; // what was sounding when a gap began, dying away
+    this.tail = 0; // what was sounding when the stream ended, dying away
     this.last = 0;
     this.playing = false; // gaps count once something of the stream has been played ...
     this.from = 0; // ... which begins here
@@ -91,19 +94,23 @@ export class Player {
         }
       }
       if (there) {
-        this.gain = Math.min(1, this.gain + this.fadeStep);
+        this.gain = Math.min(1, this.gain + (this.concealment.active ? 1 / this.crossfade : this.fadeStep));
+        if (this.gain === 1) this.concealment.end();
         if (at >= this.from) this.playing = true;
       } else {
-        if (this.gain > 0) {
+        if (this.gain > 0 && this.playing) {
+          this.concealment.begin();
+          this.underruns++;
+        } else if (this.gain > 0) {
           this.tail = this.last;
-          if (this.playing) this.underruns++;
         }
         this.gain = 0;
         if (this.playing) this.missing++;
       }
       this.tail *= this.decay;
       if (this.tail < 1e-6 && this.tail > -1e-6) this.tail = 0;
-      this.last = value * this.gain + this.tail;
+      this.last = value * this.gain + (1 - this.gain) * this.concealment.next() + this.tail;
+      this.concealment.heard(this.last);
       out[i] = this.last;
     }
   }
