@@ -57,17 +57,19 @@ class Report:
             value = float(np.percentile(values, p)) if values.size else None
             self.add(key, value, unit, (goals or {}).get(key, ""), int(values.size))
 
-    def show(self) -> str:
-        """The report as text, a figure a line."""
+    def show(self, goals_only: bool = False) -> str:
+        """The report as text, a figure a line; where they are many, only those that have a goal."""
         lines = [f"{self.benchmark} on {self.machine}"]
         for name, f in self.figures.items():
+            if goals_only and not f.goal:
+                continue
             value = "not measured" if f.value is None else f"{f.value:.4g} {f.unit}"
             lines.append(f"  {name:36s} {value:>18s}  (n={f.n})" + (f"  goal {f.goal}" if f.goal else ""))
         return "\n".join(lines)
 
-    def finish(self, json_file: Path | None) -> None:
-        """Print the report and, when asked, write it as JSON."""
-        print(self.show())
+    def finish(self, json_file: Path | None, goals_only: bool = False) -> None:
+        """Print the report (see `show`) and, when asked, write all of it as JSON."""
+        print(self.show(goals_only))
         if json_file is not None:
             json_file.write_text(json.dumps(asdict(self), indent=1) + "\n")
 

@@ -27,16 +27,16 @@ RATE = 48_000
 
 
 @contextlib.contextmanager
-def running(**settings: str) -> Iterator[tuple[str, int]]:
+def running(host: str = "127.0.0.1", **settings: str) -> Iterator[tuple[str, int]]:
     """Start `autovoice serve` on a free port; yields its address (host:port) and process id."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         port = probe.getsockname()[1]
-    environ = {**os.environ, "AUTOVOICE_SERVER__PORT": str(port), **settings}
+    environ = {**os.environ, "AUTOVOICE_SERVER__HOST": host, "AUTOVOICE_SERVER__PORT": str(port), **settings}
     process = subprocess.Popen(
         [sys.executable, "-m", "auto_voice.cli", "serve"], env=environ, stderr=subprocess.PIPE, text=True
     )
-    address = f"127.0.0.1:{port}"
+    address = f"{host}:{port}"
     try:
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:

@@ -1,0 +1,146 @@
+"""Clients of each live transport: what the page does, in Python, but for the sound card.
+
+A further transport is a class with the methods of `Line` and an entry in `LINES`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import aiohttp
+import msgpack
+from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
+
+OPEN_TIMEOUT_S = 15.0
+MOST_UNSENT = 8192  # bytes
+
+Message = dict[str, Any]
+Hear = Callable[[Message], None]
+
+
+class Line(Protocol):
+    """One connection to the server. `audio` and `control` messages are maps of docs/protocol.md."""
+
+    async def open(self, address: str, hear: Hear) -> None:
+        """Connect to a server (host:port); `hear` is called with every message that comes, as it comes."""
+        ...
+
+    async def send(self, message: Message) -> None:
+        """Send a message that must arrive."""
+        ...
+
+    def sing(self, seq: int, position: int, pcm: bytes) -> None:
+        """Send a frame at once, or not at all where `MOST_UNSENT` bytes wait already, as the page does."""
+        ...
+
+    async def close(self) -> None:
+        """Hang up."""
+        ...
+
+
+class WebSocketLine:
+    """`/ws/live`: everything over one TCP connection."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._outbox: asyncio.Queue[bytes] = asyncio.Queue()
+        self._unsent: Callable[[], int] = lambda: 0
+
+    async def open(self, address: str, hear: Hear) -> None:
+        """Connect, and begin to read and to write."""
+        self._session = aiohttp.ClientSession()
+        socket = await self._session.ws_connect(f"ws://{address}/ws/live", max_msg_size=0, compress=0)
+        transport: asyncio.Transport = socket._conn.transport  # type: ignore[union-attr,assignment]
+        self._unsent = transport.get_write_buffer_size
+        self._tasks = [
+            asyncio.create_task(self._read(socket, hear)),
+            asyncio.create_task(self._write(socket)),
+        ]
+
+    async def send(self, message: Message) -> None:
+        """Queue it."""
+        self._outbox.put_nowait(msgpack.packb(message))
+
+    def sing(self, seq: int, position: int, pcm: bytes) -> None:
+        """Queue a frame."""
+        if self._unsent() > MOST_UNSENT:
+            return
+        message = {"type": "audio", "seq": seq, "position": position, "pcm": pcm}
+        self._outbox.put_nowait(msgpack.packb(message))
+
+    async def close(self) -> None:
+        """Hang up."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._session is not None:
+            await self._session.close()
+
+    async def _read(self, socket: aiohttp.ClientWebSocketResponse, hear: Hear) -> None:
+        async for message in socket:
+            if message.type is aiohttp.WSMsgType.BINARY:
+                hear(msgpack.unpackb(message.data))
+
+    async def _write(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        while True:
+            await socket.send_bytes(await self._outbox.get())
+
+
+class DataLine:
+    """`POST /api/v1/live/offer`: frames over an unordered data channel that sends nothing twice."""
+
+    def __init__(self) -> None:
+        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._control = self._connection.createDataChannel("control")
+        self._audio = self._connection.createDataChannel("audio", ordered=False, maxRetransmits=0)
+
+    async def open(self, address: str, hear: Hear) -> None:
+        """Offer, and wait until both channels are open."""
+        opened = [_opened(channel) for channel in (self._control, self._audio)]
+        for channel in (self._control, self._audio):
+            channel.on("message", lambda data: hear(msgpack.unpackb(data)))
+        await self._connection.setLocalDescription(await self._connection.createOffer())
+        offer = {"type": "offer", "sdp": self._connection.localDescription.sdp}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"http://{address}/api/v1/live/offer", json=offer) as response,
+        ):
+            response.raise_for_status()
+            answer = await response.json()
+        await self._connection.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
+        async with asyncio.timeout(OPEN_TIMEOUT_S):
+            await asyncio.gather(*opened)
+
+    async def send(self, message: Message) -> None:
+        """Send it over the channel that loses nothing."""
+        self._control.send(msgpack.packb(message))
+
+    def sing(self, seq: int, position: int, pcm: bytes) -> None:
+        """Send a frame over the channel that waits for nothing."""
+        if self._audio.bufferedAmount > MOST_UNSENT:
+            return
+        message = {"type": "audio", "seq": seq, "position": position, "pcm": pcm}
+        self._audio.send(msgpack.packb(message))
+
+    async def close(self) -> None:
+        """Hang up."""
+        with contextlib.suppress(ConnectionError):
+            await self._connection.close()
+
+
+def _opened(channel: RTCDataChannel) -> asyncio.Future[None]:
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def opened() -> None:
+        if not done.done():
+            done.set_result(None)
+
+    channel.on("open", opened)
+    return done
+
+
+LINES: dict[str, Callable[[], Line]] = {"ws": WebSocketLine, "data": DataLine}
