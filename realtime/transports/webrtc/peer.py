@@ -23,6 +23,7 @@ from aiortc.exceptions import InvalidAccessError, OperationError
 from aiortc.sdp import SessionDescription
 
 from realtime.errors import LiveError
+from realtime.transports.webrtc.window import widen
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +98,8 @@ class Peer:
                 raise BadOffer("the offer has no data channels")
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 await self._connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+                if self._connection.sctp is not None:
+                    widen(self._connection.sctp)
                 answer = await self._connection.createAnswer()
                 await self._connection.setLocalDescription(answer)
         except BAD_OFFER as problem:
