@@ -32,8 +32,8 @@ import { failure, failureOf, Trouble } from './words.js';
  * @property {(seconds: number) => void} onRecording
  */
 
+/** @type {Record<string, string>} */
 const MOVES = {
-  asked: '',
   stalls: 'The connection stood still again and again: WebRTC is used now.',
   blocked: 'WebRTC does not get through from here: a WebSocket is used.',
 };
@@ -68,7 +68,8 @@ export class Session {
     this.recording = false;
     /** @type {import('./carrier.js').Carrier} */
     this.carrier = 'websocket';
-    this.calls = new Calls((message, transfer) => this.link?.post(message, transfer));
+    /** @type {Calls | null} */
+    this.calls = null;
     this.run = 0;
   }
 
@@ -138,6 +139,8 @@ export class Session {
       (data) => this.fromWorker(data),
       (trouble) => this.end(failureOf(trouble)),
     );
+    const { link } = this;
+    this.calls = new Calls((message, transfer) => link.post(message, transfer));
     const port = this.sound.transportPort();
     const url = new URL('/ws/live', location.href);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
@@ -161,8 +164,8 @@ export class Session {
     this.link?.close(this.hooks.onTake);
     this.link = null;
     const { calls } = this;
-    this.calls = new Calls((message, transfer) => this.link?.post(message, transfer));
-    setTimeout(() => calls.close(), FAREWELL_MS);
+    this.calls = null;
+    setTimeout(() => calls?.close(), FAREWELL_MS);
     this.setState(why ? 'stopped' : 'idle', why);
   }
 
@@ -196,13 +199,13 @@ export class Session {
         break;
       case 'carrier':
         this.carrier = data.carrier;
-        if (MOVES[data.why]) this.hooks.onNotice(MOVES[data.why]);
+        this.hooks.onNotice(MOVES[data.why] ?? '');
         break;
       case 'call':
-        this.calls.begin(data.call);
+        this.calls?.begin(data.call);
         break;
       case 'hang-up':
-        this.calls.end(data.call);
+        this.calls?.end(data.call);
         break;
       case 'take':
         this.recording = false;
