@@ -15,7 +15,7 @@ from tests.web_client.conftest import Launch
 
 pytestmark = pytest.mark.browser
 
-CALM = "latency=interactive"  # these tests are about what is played, not how fast it is
+CALM = "latency=interactive&transport=websocket"  # these tests are about what is played, not how fast it is
 
 
 @pytest.fixture(scope="module")
