@@ -104,7 +104,7 @@ def _read_blend(store: ProfileStore, text: str | None) -> Blend | None:
         return None
     voice, _, words = text.rpartition(":")
     try:
-        share = check_share(float(words))
+        share = check_share(float(words) if voice else None)
     except ValueError as problem:
         raise SettingsError(
             f"--blend is VOICE:SHARE with a share from 0 to 1, such as aria:0.3, not {text!r}"

@@ -10,7 +10,7 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -87,7 +87,7 @@ class LimitSettings(_Section):
 class IceServerSettings(_Section):
     """A STUN or TURN server."""
 
-    urls: list[str] = Field(min_length=1)
+    urls: list[Annotated[str, Field(pattern=r"^(stun|stuns|turn|turns):\S+$")]] = Field(min_length=1)
     username: str | None = None
     credential: str | None = None
 
@@ -209,13 +209,13 @@ def load_settings(config_file: Path | None = None, environ: Mapping[str, str] = 
     return _validated(values)
 
 
-def _scalar(text: str) -> str | int | float | None:
-    """The value of an environment variable: a number or null where it reads as one, else the text itself."""
+def _scalar(text: str) -> str | int | float | list[Any] | None:
+    """The value of an environment variable: a number, a list or null where it reads as one, else the text."""
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
         return text
-    return value if value is None or isinstance(value, int | float) else text
+    return value if value is None or isinstance(value, int | float | list) else text
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -241,8 +241,8 @@ def _merge(base: dict[str, Any], changes: dict[str, Any]) -> None:
 def _names_at(place: tuple[int | str, ...]) -> list[str]:
     model: Any = Settings
     for key in place:
-        any_name = get_origin(model) is dict  # and then the fields of its value
-        model = get_args(model)[1] if any_name else model.model_fields[key].annotation
+        any_name = get_origin(model) in (dict, list)  # and then the fields of its value
+        model = get_args(model)[-1] if any_name else model.model_fields[key].annotation
     return list(model.model_fields)
 
 
@@ -254,4 +254,6 @@ def _explain(problem: ValidationError) -> SettingsError:
         near = difflib.get_close_matches(str(first["loc"][-1]), known, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
         return SettingsError(f"unknown setting {place!r}", hint)
+    if "ice_servers" in place:  # credentials stand there
+        return SettingsError(f"{place}: {first['msg']}")
     return SettingsError(f"{place}: {first['msg']} (it is {first['input']!r})")

@@ -83,7 +83,7 @@ class Inbox:
         samples = np.frombuffer(frame.pcm, "<i2")
         if not self._in_pace(now, len(samples)):
             return
-        self.frames += 1
+        self.frames += frame.heard
         self.concealed_samples += 0 if frame.heard else len(samples)
         start, end = frame.position, frame.position + len(samples)
         stream = self._stream

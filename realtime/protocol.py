@@ -118,6 +118,8 @@ def _blend(fields: dict[str, Any]) -> AskedBlend | None:
         return AskedBlend(None, 0.0)
     if not isinstance(blend, dict):
         raise _fail("'blend' must be a map of 'voice' and 'share', or null")
+    if not isinstance(blend.get("voice"), str):
+        raise _fail("'blend.voice' must be a text")
     voice = _text(blend, "voice")
     try:
         return AskedBlend(voice, check_share(blend.get("share")))

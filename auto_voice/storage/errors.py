@@ -20,7 +20,7 @@ class ProfileNotFound(StorageError):
         super().__init__(
             "profile_not_found",
             f"there is no voice profile {profile_id[:64]!r}",
-            "list them with GET /api/v1/voice/profiles",
+            "list them with GET /api/v1/voice/profiles, or autovoice voices list",
         )
 
 

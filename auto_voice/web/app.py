@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import ssl
 import sys
@@ -74,6 +75,7 @@ async def _run_engine(app: web.Application) -> AsyncIterator[None]:
     began = time.perf_counter()
     # compiles whatever this machine has not compiled yet; nobody is served before
     await asyncio.to_thread(engine.warm)
+    await asyncio.to_thread(importlib.import_module, "realtime.transports.webrtc.peer")  # takes a while
     engine.start(asyncio.get_running_loop())
     log.info("engine ready in %.1f s: %s", time.perf_counter() - began, ", ".join(engine.converters))
     yield

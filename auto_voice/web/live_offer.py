@@ -25,7 +25,7 @@ from realtime import protocol
 from realtime.conversation import Conversation, Phase
 from realtime.decoder import Pcm, PcmDecoder
 from realtime.errors import LiveError, ProtocolError, ServerFull
-from realtime.transports.webrtc.receiver import FrameReceiver
+from realtime.transports.webrtc.receiver import FrameReceiver, Pace
 
 if TYPE_CHECKING:
     from realtime.transports.webrtc.peer import Peer
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 PEERS: web.AppKey[set[asyncio.Task[None]]] = web.AppKey("peers")
 ICE_SERVERS: web.AppKey[list[dict[str, object]]] = web.AppKey("ice_servers")
 CONNECT_TIMEOUT_S = 10.0  # from the answer until both channels are open
+MAX_BODY = 131_072  # bytes
+MAX_MESSAGES_PER_S = 500  # of audio: frames of 2 ms
 SPARE = 8  # connections that may be on their way beyond the server's capacity
 
 
@@ -76,9 +78,14 @@ async def offer(request: web.Request) -> web.Response:
 
 
 async def _read(request: web.Request) -> str:
+    raw = bytearray()
+    async for part in request.content.iter_any():
+        raw += part
+        if len(raw) > MAX_BODY:
+            raise ApiError("invalid_request", f"the body is over {MAX_BODY} bytes", "send one offer")
     try:
-        body = await request.json()
-    except (json.JSONDecodeError, UnicodeDecodeError) as problem:
+        body = json.loads(raw)
+    except (ValueError, RecursionError) as problem:
         raise ApiError(
             "invalid_request", "the body is not JSON", 'send {"type": "offer", "sdp": …}'
         ) from problem
@@ -96,7 +103,11 @@ def _converse(app: web.Application, peer: Peer) -> Conversation:
 def _frames_to(receiver: FrameReceiver[Pcm], conversation: Conversation) -> Callable[[bytes], None]:
     """What is done with a message of the audio channel."""
 
+    pace = Pace(MAX_MESSAGES_PER_S, asyncio.get_running_loop().time)
+
     def take(data: bytes) -> None:
+        if conversation.session is None or not pace.allows():
+            return  # a straggler, or a flood
         try:
             message = protocol.decode(data)
             if not isinstance(message, protocol.Audio):
@@ -117,26 +128,36 @@ async def _run(
     try:
         try:
             answer = await peer.answer(sdp)
-        except (LiveError, TimeoutError) as problem:
-            if not answered.cancelled():
+        except LiveError as problem:
+            if not answered.done():
                 answered.set_exception(problem)
             return
-        if not answered.cancelled():
+        if not answered.done():
             answered.set_result(answer)
             if await peer.opened(CONNECT_TIMEOUT_S):
                 await _listen(peer, conversation)
     finally:
+        if not answered.done():
+            answered.set_exception(ServerFull("it is going away"))
         conversation.lose()
         del app[CONVERSATIONS][id(conversation)]
         await peer.close()
 
 
 async def _listen(peer: Peer, conversation: Conversation) -> None:
+    loop = asyncio.get_running_loop()
+    phase, since = conversation.phase, loop.time()
     while conversation.phase is not Phase.ENDED:
-        limit = IDLE_TIMEOUT_S if conversation.phase is Phase.RUNNING else STEP_TIMEOUT_S
+        if conversation.phase is not phase:
+            phase, since = conversation.phase, loop.time()
+        running = phase is Phase.RUNNING
+        limit = IDLE_TIMEOUT_S if running else STEP_TIMEOUT_S
+        left = limit - (peer.silent_s if running else loop.time() - since)
         try:
-            message = await peer.receive(limit)
+            message = await peer.receive(left)
         except TimeoutError:
+            if running and peer.silent_s < limit:
+                continue  # audio has come meanwhile
             waited = f"nothing came for {limit:g} s; {conversation.phase.value!r} was expected"
             conversation.lose(LiveError("timeout", waited, "connect again", fatal=True))
             return

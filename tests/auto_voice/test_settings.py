@@ -118,3 +118,13 @@ def test_a_typing_error_in_a_preset_is_explained(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"quality\.presets\.fast") as caught:
         load_settings(file, environ={})
     assert "separation_model" in caught.value.suggestions[0] or "separation" in str(caught.value)
+
+
+def test_ice_servers_by_environment_and_without_their_credentials_in_errors() -> None:
+    name = "AUTOVOICE_LIVE__ICE_SERVERS"
+    servers = '[{urls: ["turn:turn.example.org"], username: ann, credential: hush}]'
+    assert load_settings(environ={name: servers}).live.ice_servers[0].credential == "hush"
+    for wrong in (servers.replace("turn:", "http:"), servers.replace("username", "user"), "hush"):
+        with pytest.raises(SettingsError) as caught:
+            load_settings(environ={name: wrong})
+        assert "hush" not in f"{caught.value.message} {caught.value.suggestions}"

@@ -15,7 +15,7 @@ from tests.web_client.conftest import Launch
 
 pytestmark = pytest.mark.browser
 
-CALM = "latency=interactive"  # these tests are about what is played, not how fast it is
+CALM = "latency=interactive&transport=websocket"  # these tests are about what is played, not how fast it is
 
 
 @pytest.fixture(scope="module")
@@ -197,3 +197,70 @@ def test_it_fits(
     assert boxes[0] and boxes[1]
     assert boxes[0]["x"] + boxes[0]["width"] < boxes[1]["x"]
     assert page.locator("#blend-voice").evaluate("(element) => element.offsetHeight") >= 40
+
+
+@pytest.fixture
+def with_a_ghost(singer: Browser, open_page: Callable[..., Page]) -> Page:
+    """A page to which the server once listed a voice that is gone by now."""
+    page = open_page(singer, strict=False)
+
+    def list_once(route: Any) -> None:
+        answer = route.fetch()
+        listed = answer.json()
+        listed["profiles"].append(listed["profiles"][0] | {"profile_id": "ghost", "profile_name": "Ghost"})
+        route.fulfill(response=answer, json=listed)
+
+    page.route("**/api/v1/voice/profiles*", list_once, times=1)
+    return page
+
+
+def test_a_second_voice_that_is_gone_is_no_dead_end(service: Service, with_a_ghost: Page) -> None:
+    page = with_a_ghost
+    page.goto(f"{service.url}/?{CALM}")
+    page.check("#voice-otto", force=True)
+    page.select_option("#blend-voice", "ghost")
+    page.click("#start:enabled")
+    page.wait_for_selector("#failure[data-code=voice_not_found]")
+    page.wait_for_selector("#blend-row", state="hidden")  # the list was loaded again
+    assert page.inner_text("#heard-name") == "You hear Otto"
+    page.click("#start")
+    wait_until(page, lambda shown: shown["state"] == "live")
+
+
+def test_a_blend_that_is_refused_while_singing_is_not_claimed(service: Service, with_a_ghost: Page) -> None:
+    page = with_a_ghost
+    go_live(page, f"{service.url}/?{CALM}")
+    page.check("#voice-otto", force=True)
+    page.select_option("#blend-voice", "ghost")
+    wait_until(page, lambda shown: shown["blend"] is None)
+    assert page.inner_text("#heard-name") == "You hear Otto"
+    page.select_option("#blend-voice", "aria")
+    wait_blend(page, "aria")
+    assert page.inner_text("#notice") == ""
+    page.fill("#blend-share", "100")
+    wait_blend(page, "aria", 1)
+    assert page.inner_text("#heard-name") == "You hear Aria"
+    assert page.inner_text("#blend-value") == "only Aria"
+
+
+def test_what_has_the_focus_is_not_under_the_bar(
+    service: Service, singer: Browser, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(singer)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(service.url)
+    page.select_option("#blend-voice", index=1)
+    page.focus("#start")
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "blend-share":
+            break
+    assert (
+        page.evaluate(
+            """() => {
+          const { x, y, width, height } = document.activeElement.getBoundingClientRect();
+          return document.elementFromPoint(x + width / 2, y + height / 2).id;
+        }"""
+        )
+        == "blend-share"
+    )

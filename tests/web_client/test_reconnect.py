@@ -15,7 +15,7 @@ from tests.web_client.conftest import Launch, Line, saved_take
 pytestmark = pytest.mark.browser
 
 # The gentler latency: these tests are about what is kept, on machines that may be busy.
-CALM = "latency=interactive&converter=passthrough"
+CALM = "latency=interactive&transport=websocket&converter=passthrough"
 
 
 @pytest.fixture(scope="module")

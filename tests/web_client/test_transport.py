@@ -237,3 +237,102 @@ def test_what_is_set_between_two_starts_is_sent(page: Page) -> None:
         ],
         [{**asked, "voice": "otto", "controls": after}],
     ]
+
+
+# Lines that do what the test says, of both kinds: `lines.at(-1).open()`, `.say(message)`, `.close()`.
+LINES = """
+  const { Connection } = await import('/client/js/connection.js');
+  const { decode, encode } = await import('/client/js/msgpack.js');
+  const lines = [];
+  const told = [];
+  const dial = (carrier) => {
+    const line = {
+      carrier, readyState: 0, bufferedAmount: 0, heard: [],
+      open() { line.readyState = 1; line.onopen({}); },
+      send(data) { line.heard.push(decode(data.slice().buffer).type); },
+      sendAudio(data) { line.send(data); },
+      say(message) { const data = encode(message); line.onmessage({ data: data.slice().buffer }); },
+      close() { if (line.readyState !== 3) { line.readyState = 3; setTimeout(() => line.onclose?.({})); } },
+    };
+    lines.push(line);
+    return line;
+  };
+  const begin = (carrier) => {
+    const connection = new Connection(dial, {
+      request: () => ({}), onMessage() {}, onState: ({ state }) => told.push(state),
+      onCarrier: (kind, why) => told.push(`${kind} ${why}`),
+    }, carrier);
+    connection.open();
+    return connection;
+  };
+  const live = (line) => { line.open(); line.say(hello); line.say({ ...started, token: 't', resumed: true }); };
+  const soon = () => new Promise((next) => setTimeout(next, 20));
+"""
+
+
+def test_a_websocket_after_data_channels_that_never_open_stays(page: Page) -> None:
+    told = page.evaluate(
+        f"""async () => {{ {LINES}
+          const connection = begin('data');
+          lines[0].close();
+          await soon();
+          live(lines[1]);
+          await new Promise((next) => setTimeout(next, 600));  // longer than the first pause between attempts
+          return [lines.map((line) => line.carrier), told];
+        }}"""
+    )
+    assert told == [
+        ["data", "websocket"],
+        ["connecting", "websocket blocked", "connecting", "greeting", "live"],
+    ]
+
+
+def test_a_move_that_fails_changes_nothing_and_locks_nobody_out(page: Page) -> None:
+    carriers, told = page.evaluate(
+        f"""async () => {{ {LINES}
+          const connection = begin('websocket');
+          live(lines[0]);
+          connection.setCarrier('data', 'stalls');
+          lines[1].close();
+          await soon();
+          lines[0].close();
+          await soon();
+          connection.retry();
+          return [lines.map((line) => line.carrier), told];
+        }}"""
+    )
+    assert carriers == ["websocket", "data", "websocket"]
+    assert told == ["connecting", "greeting", "live", "websocket blocked", "waiting", "connecting"]
+
+
+def test_what_was_wanted_last_is_where_it_goes(page: Page) -> None:
+    carriers, told = page.evaluate(
+        f"""async () => {{ {LINES}
+          const connection = begin('websocket');
+          connection.setCarrier('data', 'asked');  // before it is live
+          live(lines[0]);
+          connection.setCarrier('websocket', 'asked');
+          connection.setCarrier('data', 'asked');
+          connection.setCarrier('websocket', 'asked');
+          live(lines[1]);
+          live(lines[2]);
+          return [lines.map((line) => line.carrier), told];
+        }}"""
+    )
+    assert carriers == ["websocket", "data", "websocket"]
+    assert told[-1] == "websocket asked"
+
+
+def test_stop_in_the_middle_of_a_move_reaches_whoever_has_the_session(page: Page) -> None:
+    heard = page.evaluate(
+        f"""async () => {{ {LINES}
+          const connection = begin('websocket');
+          live(lines[0]);
+          connection.setCarrier('data', 'asked');
+          lines[1].open();
+          lines[1].say(hello);
+          connection.close();
+          return lines.map((line) => line.heard.at(-1));
+        }}"""
+    )
+    assert heard == ["stop", "stop"]

@@ -46,7 +46,9 @@ export class BlendView {
 
   /** The voices that sound, in words. */
   get name() {
-    return [this.first, this.second].flatMap((voice) => voice?.name ?? []).join(' + ');
+    const share = this.blend?.share ?? 0;
+    const sounding = [share < 1 ? this.first : null, share > 0 ? this.second : null];
+    return sounding.flatMap((voice) => voice?.name ?? []).join(' + ');
   }
 
   /**
@@ -71,10 +73,12 @@ export class BlendView {
     if (!first || !second) return;
     const percent = Number(this.slider.value);
     setText(byId('blend-label', HTMLLabelElement), `Share of ${second.name}`);
-    setText(byId('blend-value', HTMLOutputElement), `${percent} %`);
+    const only = percent === 0 ? first : percent === 100 ? second : null;
+    setText(byId('blend-value', HTMLOutputElement), only ? `only ${only.name}` : `${percent} %`);
     setText(byId('blend-first', HTMLElement), first.name);
     setText(byId('blend-second', HTMLElement), second.name);
-    this.slider.setAttribute('aria-valuetext', `${percent} % ${second.name}, ${100 - percent} % ${first.name}`);
+    const mix = `${percent} % ${second.name}, ${100 - percent} % ${first.name}`;
+    this.slider.setAttribute('aria-valuetext', only ? `only ${only.name}` : mix);
     this.slider.style.setProperty('--filled', `${percent}%`);
   }
 

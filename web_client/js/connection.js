@@ -4,7 +4,8 @@
  * @module
  */
 
-import { readMessage, VERSION, writeMessage } from './protocol.js';
+import { Move } from './move.js';
+import { HELLO, readMessage, writeMessage } from './protocol.js';
 
 const STEP_TIMEOUT_MS = 10_000; // for each of hello and start, as in the protocol
 const SILENCE_TIMEOUT_MS = 5_000; // the server speaks twice a second: this long without a word is a lost line
@@ -12,12 +13,14 @@ const BACKOFF_MS = [300, 1000, 2000, 4000, 8000];
 const FULL_RETRY_MS = 10_000;
 /** Unsent audio beyond this many bytes is not added to: late audio is worth nothing. */
 const MAX_UNSENT_BYTES = 8192;
-const HELLO = { type: 'hello', version: VERSION, client: 'autovoice web' };
+const STRAGGLERS_MS = 1000; // for what was rendered before a session left a line
 /** Errors after which trying again cannot help. */
 const FINAL_ERRORS = new Set(['unsupported_version', 'voice_not_found', 'invalid_parameter', 'malformed_message']);
 
 /**
  * @typedef {import('./protocol.js').ServerMessage} ServerMessage
+ * @typedef {import('./lines.js').Line} Line
+ * @typedef {import('./carrier.js').Carrier} Carrier
  * @typedef {import('./protocol.js').ServerError} ServerError
  * @typedef {{ state: 'connecting' | 'greeting' | 'live' | 'waiting' | 'stopped', retryMs?: number,
  *   attempt?: number, error?: { code: string, message: string, suggestions: string[] } }} ConnectionState
@@ -26,21 +29,25 @@ const FINAL_ERRORS = new Set(['unsupported_version', 'voice_not_found', 'invalid
 /** A connection to the live endpoint. */
 export class Connection {
   /**
-   * @param {() => import('./lines.js').Line} dial begins a new line to the live endpoint
+   * @param {(carrier: Carrier) => Line} dial begins a new line to the live endpoint
    * @param {object} hooks
    * @param {() => Record<string, unknown>} hooks.request the fields of `start`, asked for at every attempt
    * @param {(state: ConnectionState) => void} hooks.onState
    * @param {(message: ServerMessage) => void} hooks.onMessage everything but the greeting
+   * @param {(carrier: Carrier, why: string) => void} hooks.onCarrier it goes another way now: as `setCarrier`
+   *   said, or 'blocked': the one that was wanted does not get through
+   * @param {Carrier} [carrier] how to go
    */
-  constructor(dial, hooks) {
+  constructor(dial, hooks, carrier = 'websocket') {
     this.dial = dial;
     this.hooks = hooks;
-    /** @type {import('./lines.js').Line | null} */
+    this.target = carrier; // the kind of line that is wanted ...
+    this.why = ''; // ... and why
+    /** @type {Line | null} */
     this.socket = null;
-    /** @type {import('./lines.js').Line | null} A line that is to take the place of `socket`. */
+    this.opened = false; // whether `socket` was ever open
+    /** @type {Move | null} */
     this.moving = null;
-    /** @type {import('./lines.js').Line | null} The same, once it may have taken the session over. */
-    this.both = null;
     this.moves = 0;
     this.live = false;
     this.wanted = false;
@@ -67,55 +74,80 @@ export class Connection {
     clearTimeout(this.timer);
     this.error = null;
     this.hooks.onState({ state: 'connecting', attempt: this.attempt });
-    const socket = this.dial();
+    const socket = this.dial(this.target);
+    this.opened = false;
     this.adopt(socket);
     this.expect(STEP_TIMEOUT_MS);
     socket.onopen = () => {
+      this.opened = true;
       this.send(HELLO);
       this.expect(STEP_TIMEOUT_MS);
     };
   }
 
-  /** @param {import('./lines.js').Line} socket the line from now on */
+  /** @param {Line} socket the line from now on */
   adopt(socket) {
     this.socket = socket;
     socket.onmessage = (event) => {
       if (this.socket === socket) this.receive(event.data);
     };
     socket.onclose = () => {
-      if (this.socket === socket && !this.both) this.lost(); // the other line may have the session already
+      if (this.socket === socket && !this.moving?.asked) this.lost(); // the new line may have the session already
     };
   }
 
-  /** Go on over a new line; the one at hand serves until that has the session. If it never has, nothing changes. */
-  move() {
-    if (!this.live || !this.token || this.moving) return;
-    const line = this.dial();
-    this.moving = line;
-    const over = setTimeout(() => line.close(), STEP_TIMEOUT_MS);
-    line.onopen = () => line.send(writeMessage(HELLO));
-    line.onclose = () => {
-      clearTimeout(over);
-      if (this.moving === line) this.moving = this.both = null;
-      if (this.live && this.socket?.readyState !== 1) this.lost();
-    };
-    line.onmessage = ({ data }) => {
-      const { type } = readMessage(data);
-      if (!this.live || type === 'error') {
-        line.close();
-      } else if (type === 'hello') {
-        line.send(writeMessage({ type: 'start', ...this.hooks.request(), resume: this.token }));
-        this.both = line; // so that nothing is lost, whenever it takes the session over
-      } else if (type === 'start') {
+  /**
+   * Go by another kind of line from now on. While a session runs, it moves there without a break.
+   * @param {Carrier} carrier
+   * @param {string} why
+   */
+  setCarrier(carrier, why) {
+    this.target = carrier;
+    this.why = why;
+    this.reconcile();
+  }
+
+  /** Move the session to the kind of line that is wanted, if it is on another one. */
+  reconcile() {
+    if (!this.live || !this.token || this.moving || this.socket?.carrier === this.target) return;
+    const line = this.dial(this.target);
+    this.moving = new Move(line, {
+      request: () => ({ ...this.hooks.request(), resume: this.token }),
+      onTaken: (data) => {
         const before = this.socket;
-        clearTimeout(over);
-        this.moving = this.both = null;
+        this.moving = null;
         this.moves++;
+        this.opened = true;
         this.adopt(line);
-        before?.close();
+        if (before) this.leave(before);
         this.receive(data);
-      }
+        this.hooks.onCarrier(line.carrier, this.why);
+        this.reconcile(); // another one may be wanted by now
+      },
+      onFailed: () => {
+        if (this.moving?.line !== line) return;
+        this.moving = null;
+        if (this.socket?.readyState === 1) {
+          this.target = this.socket.carrier;
+          this.hooks.onCarrier(this.target, 'blocked');
+        } else if (this.live) {
+          this.lost();
+        }
+      },
+    });
+  }
+
+  /**
+   * The server hangs up on a line that the session has left; what it rendered until then still comes.
+   * @param {Line} line
+   */
+  leave(line) {
+    line.onclose = null;
+    line.onmessage = ({ data }) => {
+      const message = readMessage(data);
+      if (message.type === 'audio') this.hooks.onMessage(message);
     };
+    setTimeout(() => line.close(), STRAGGLERS_MS);
   }
 
   /**
@@ -156,6 +188,7 @@ export class Connection {
         this.hooks.onMessage(message);
         this.hooks.onState({ state: 'live' });
         this.expect(SILENCE_TIMEOUT_MS);
+        this.reconcile();
         return;
       case 'error':
         if (message.fatal || !this.live) {
@@ -194,7 +227,8 @@ export class Connection {
    * @returns {boolean} whether it was sent
    */
   sendAudio(message) {
-    const lines = this.live ? [this.socket, this.both].filter((line) => line?.readyState === 1) : [];
+    const another = this.moving?.asked ? this.moving.line : null;
+    const lines = this.live ? [this.socket, another].filter((line) => line?.readyState === 1) : [];
     if (!lines.length) return false;
     const data = writeMessage(message);
     const free = lines.filter((line) => line && line.bufferedAmount <= MAX_UNSENT_BYTES);
@@ -206,8 +240,18 @@ export class Connection {
   /** The socket is gone: wait a little longer each time, then try again. */
   lost() {
     clearTimeout(this.timer);
+    const blocked = this.wanted && !this.opened && !this.error && this.socket?.carrier === 'data';
     this.socket = null;
     this.live = false;
+    const { moving } = this;
+    this.moving = null;
+    moving?.line.close();
+    if (blocked) {
+      this.target = 'websocket'; // data channels do not get through here
+      this.hooks.onCarrier(this.target, 'blocked');
+      this.connect();
+      return;
+    }
     const error = /** @type {ServerError | null} */ (this.error) ?? undefined;
     if (!this.wanted || (error && FINAL_ERRORS.has(error.code))) {
       this.wanted = false;
@@ -217,8 +261,8 @@ export class Connection {
     const steps = BACKOFF_MS[Math.min(this.attempt, BACKOFF_MS.length - 1)];
     const retryMs = error?.code === 'server_full' ? FULL_RETRY_MS : Math.round(steps * (0.8 + 0.4 * Math.random()));
     this.attempt++;
-    this.hooks.onState({ state: 'waiting', retryMs, attempt: this.attempt, error });
     this.timer = setTimeout(() => this.connect(), retryMs);
+    this.hooks.onState({ state: 'waiting', retryMs, attempt: this.attempt, error });
   }
 
   /** Try again now rather than when the wait is over. */
@@ -231,11 +275,11 @@ export class Connection {
     this.wanted = false;
     this.error = null;
     this.token = null;
-    this.send({ type: 'stop', reason: 'user' });
     clearTimeout(this.timer);
-    const socket = this.socket;
-    if (socket) socket.close();
-    this.moving?.close();
+    for (const line of [this.socket, this.moving?.line]) {
+      if (line?.readyState === 1) line.send(writeMessage({ type: 'stop', reason: 'user' })); // whichever has it
+      line?.close();
+    }
     this.lost();
   }
 }

@@ -5,6 +5,7 @@
 
 /**
  * @typedef {object} Line
+ * @property {import('./carrier.js').Carrier} carrier what it is
  * @property {number} readyState 1 while it can be used
  * @property {number} bufferedAmount bytes of audio that wait to be sent
  * @property {((event: any) => void) | null} onopen
@@ -24,7 +25,7 @@ export function socketLine(url) {
   const socket = new WebSocket(url);
   socket.binaryType = 'arraybuffer';
   const sendAudio = (/** @type {Uint8Array<ArrayBuffer>} */ data) => socket.send(data);
-  return /** @type {Line} */ (/** @type {unknown} */ (Object.assign(socket, { sendAudio })));
+  return /** @type {Line} */ (/** @type {unknown} */ (Object.assign(socket, { sendAudio, carrier: 'websocket' })));
 }
 
 const OPENING_MS = 5_000; // until both channels are open; where UDP is blocked they never are
@@ -34,6 +35,8 @@ export class ChannelLine {
   /** @param {() => void} hangUp tells the page that its peer connection is not needed any more */
   constructor(hangUp) {
     this.hangUp = hangUp;
+    /** @type {import('./carrier.js').Carrier} */
+    this.carrier = 'data';
     this.readyState = 0;
     setTimeout(() => this.readyState === 0 && this.lost(), OPENING_MS);
     /** @type {Line['onopen']} */

@@ -60,6 +60,7 @@ const session = new Session(
   {
     onState: showState,
     onNotice: (words) => setText(notice, words),
+    onRefused: refused,
     onReport: (report) => {
       meters.input.show(report.input);
       meters.output.show(report.output);
@@ -182,6 +183,7 @@ function showState(state, why, retryMs) {
   setText(status, state === 'waiting' ? `Trying again in ${seconds} s` : STATES[state]);
   setText(startButton, session.running ? 'Stop' : 'Start');
   showFailure(why, session.canRetry);
+  if (why) refused(why.code);
   enable();
   if (state === 'live') pitchView.start();
   if (!session.running) {
@@ -206,6 +208,11 @@ function showFailure(why, canRetry) {
   setText(byId('failure-title', HTMLElement), why?.title ?? '');
   setText(byId('failure-advice', HTMLElement), why?.advice ?? '');
   if (why !== null && wasHidden) failureBox.scrollIntoView({ block: 'nearest' });
+}
+
+/** @param {string} code of an error */
+function refused(code) {
+  if (code === 'voice_not_found') void voices.load(); // a blend with a voice that is gone ends with that
 }
 
 function showNotes() {

@@ -6,6 +6,8 @@
 import { decode, encode } from './msgpack.js';
 
 export const VERSION = 1;
+/** The client's first message. */
+export const HELLO = { type: 'hello', version: VERSION, client: 'autovoice web' };
 export const SAMPLE_RATE = 48000;
 
 /**

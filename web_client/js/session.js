@@ -13,7 +13,7 @@ import { Ledger } from './ledger.js';
 import { FAREWELL_MS, Link } from './link.js';
 import { DEFAULT_CONTROLS } from './protocol.js';
 import { Sound } from './sound.js';
-import { failure, failureOf, Trouble } from './words.js';
+import { failure, failureOf, MOVES, Trouble } from './words.js';
 
 /**
  * @typedef {import('./worklet.js').Report} Report
@@ -26,17 +26,12 @@ import { failure, failureOf, Trouble } from './words.js';
  * @typedef {object} Hooks
  * @property {(state: SessionState, failure: Failure | null, retryMs: number) => void} onState
  * @property {(notice: string) => void} onNotice something worth saying that does not end the session
+ * @property {(code: string) => void} onRefused the server did not take a change
  * @property {(report: Report) => void} onReport 20 times a second while the audio runs
  * @property {(pitch: import('./protocol.js').ServerPitch) => void} onPitch positions as the worklet counts
  * @property {(take: FinishedTake) => void} onTake
  * @property {(seconds: number) => void} onRecording
  */
-
-const MOVES = {
-  asked: '',
-  stalls: 'The connection stood still again and again: WebRTC is used now.',
-  blocked: 'WebRTC does not get through from here: a WebSocket is used.',
-};
 
 /** Sings through the server. */
 export class Session {
@@ -66,9 +61,11 @@ export class Session {
     /** @type {Link | null} */
     this.link = null;
     this.recording = false;
+    this.refused = false; // the last change, by the server
     /** @type {import('./carrier.js').Carrier} */
     this.carrier = 'websocket';
-    this.calls = new Calls((message, transfer) => this.link?.post(message, transfer));
+    /** @type {Calls | null} */
+    this.calls = null;
     this.run = 0;
   }
 
@@ -138,6 +135,8 @@ export class Session {
       (data) => this.fromWorker(data),
       (trouble) => this.end(failureOf(trouble)),
     );
+    const { link } = this;
+    this.calls = new Calls((message, transfer) => link.post(message, transfer));
     const port = this.sound.transportPort();
     const url = new URL('/ws/live', location.href);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
@@ -161,8 +160,8 @@ export class Session {
     this.link?.close(this.hooks.onTake);
     this.link = null;
     const { calls } = this;
-    this.calls = new Calls((message, transfer) => this.link?.post(message, transfer));
-    setTimeout(() => calls.close(), FAREWELL_MS);
+    this.calls = null;
+    setTimeout(() => calls?.close(), FAREWELL_MS);
     this.setState(why ? 'stopped' : 'idle', why);
   }
 
@@ -196,13 +195,13 @@ export class Session {
         break;
       case 'carrier':
         this.carrier = data.carrier;
-        if (MOVES[data.why]) this.hooks.onNotice(MOVES[data.why]);
+        this.hooks.onNotice(MOVES[data.why] ?? '');
         break;
       case 'call':
-        this.calls.begin(data.call);
+        this.calls?.begin(data.call);
         break;
       case 'hang-up':
-        this.calls.end(data.call);
+        this.calls?.end(data.call);
         break;
       case 'take':
         this.recording = false;
@@ -228,10 +227,16 @@ export class Session {
   /** @param {import('./protocol.js').ServerMessage} message */
   received(message) {
     this.ledger.heard(message);
+    if (message.type === 'controls' && this.refused) {
+      this.refused = false;
+      this.hooks.onNotice('');
+    }
     if (message.type === 'pitch') this.hooks.onPitch(message);
     if (message.type === 'error' && !message.fatal && this.state === 'live') {
       const words = failure(message.code, message.message, message.suggestions);
       this.hooks.onNotice(`${words.title}. ${words.advice}`);
+      this.refused = true;
+      this.hooks.onRefused(message.code);
     }
   }
 

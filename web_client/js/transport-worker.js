@@ -41,7 +41,7 @@ const TAKE_TAIL_MS = 1500; // how long a closed take waits for what is still on 
  *   | { type: 'take', dry: Int16Array<ArrayBuffer>, wet: Int16Array<ArrayBuffer>, missing: number,
  *       sampleRate: number }
  *   | { type: 'recording', seconds: number }
- *   | { type: 'carrier', carrier: Carrier, why: 'asked' | 'stalls' | 'blocked' }
+ *   | { type: 'carrier', carrier: Carrier, why: string }
  *   | { type: 'call', call: number }
  *   | { type: 'hang-up', call: number }} FromWorker
  */
@@ -73,10 +73,6 @@ class Transport {
     this.url = url;
     this.mayMove = mayMove;
     this.stalls = new Stalls();
-    this.carrier = carrier;
-    this.carried = false; // whether it ever went this way
-    /** @type {'asked' | 'stalls' | null} Why it moves there. */
-    this.why = null;
     /** @type {ChannelLine | null} */
     this.channels = null;
     this.calls = 0;
@@ -101,34 +97,32 @@ class Transport {
     this.path = null;
     this.port = port;
     this.attach(port);
-    this.connection = new Connection(() => this.dial(), {
-      request: () => (this.asked = this.wanted),
-      onState: (state) => this.stateChanged(state),
-      onMessage: (message) => this.incoming(message),
-    });
+    this.connection = new Connection(
+      (kind) => this.dial(kind),
+      {
+        request: () => (this.asked = this.wanted),
+        onState: (state) => this.stateChanged(state),
+        onMessage: (message) => this.incoming(message),
+        onCarrier: (kind, why) => {
+          this.stalls.clear();
+          scope.postMessage({ type: 'carrier', carrier: kind, why });
+        },
+      },
+      carrier,
+    );
     this.clock = setInterval(() => this.tick(), STATS_EVERY_MS);
   }
 
-  /** @returns {import('./lines.js').Line} */
-  dial() {
-    if (this.carrier !== 'data') return socketLine(this.url);
+  /**
+   * @param {Carrier} carrier
+   * @returns {import('./lines.js').Line}
+   */
+  dial(carrier) {
+    if (carrier !== 'data') return socketLine(this.url);
     const call = ++this.calls;
     this.channels = new ChannelLine(() => scope.postMessage({ type: 'hang-up', call }));
     scope.postMessage({ type: 'call', call }); // only the page can make a peer connection
     return this.channels;
-  }
-
-  /**
-   * Go on over another kind of line, without a break.
-   * @param {Carrier} carrier
-   * @param {'asked' | 'stalls'} why
-   */
-  move(carrier, why) {
-    if (this.carrier === carrier) return;
-    this.mayMove = false;
-    this.carrier = carrier;
-    this.why = why;
-    this.connection.move();
   }
 
   /**
@@ -139,6 +133,7 @@ class Transport {
     if (this.port !== port) this.port.close();
     this.port = port;
     this.base = this.end;
+    this.stalls.clear(); // a change of context holds everything up
     port.onmessage = (event) => this.captured(event.data.position, event.data.pcm);
     if (this.path) port.postMessage({ type: 'live', resumed: false, ...this.path });
   }
@@ -169,7 +164,10 @@ class Transport {
       case 'audio': {
         if (this.origin === null) return;
         this.received++;
-        if (this.mayMove && this.stalls.heard(performance.now())) this.move('data', 'stalls');
+        if (this.mayMove && this.stalls.heard(performance.now())) {
+          this.mayMove = false;
+          this.connection.setCarrier('data', 'stalls');
+        }
         const position = message.position + this.origin;
         const pcm = new Int16Array(message.pcm.slice().buffer);
         this.take?.heard(position, pcm);
@@ -223,18 +221,7 @@ class Transport {
 
   /** @param {ConnectionState} state */
   stateChanged(state) {
-    if (state.state === 'waiting' && this.carrier === 'data' && !this.carried && !state.error) {
-      this.carrier = 'websocket'; // data channels do not get through here
-      scope.postMessage({ type: 'carrier', carrier: this.carrier, why: 'blocked' });
-      this.connection.retry();
-      return;
-    }
-    if (state.state === 'live') {
-      this.carried = true;
-      this.stalls.clear();
-      if (this.why) scope.postMessage({ type: 'carrier', carrier: this.carrier, why: this.why });
-      this.why = null;
-    }
+    this.stalls.clear();
     if (state.state !== 'live') {
       this.path = null;
       this.port.postMessage({ type: 'rest' });
@@ -306,7 +293,9 @@ scope.onmessage = (/** @type {MessageEvent<ToWorker>} */ { data }) => {
       transport?.record(data.on);
       break;
     case 'move':
-      transport?.move(data.carrier, 'asked');
+      if (!transport) break;
+      transport.mayMove = false;
+      transport.connection.setCarrier(data.carrier, 'asked');
       break;
     case 'channels':
       if (transport?.calls === data.call) transport.channels?.take(data.control, data.audio);

@@ -52,12 +52,24 @@ const WORDS = {
   no_voices: ['The list of voices did not load', 'Is the server running? It is asked again every few seconds.'],
   server_full: ['The server is full', 'Every place is taken. You are let in as soon as one is free.'],
   connection_lost: ['The connection is lost', 'Reconnecting by itself; your settings stay as they are, and a recording goes on.'],
-  voice_not_found: ['That voice is no longer there', 'Pick another voice and press Start.'],
+  voice_not_found: [
+    'A voice is no longer there',
+    'The list has been loaded again, and a blend with that voice has ended. Pick another voice if need be, and go on.',
+  ],
   unsupported_version: ['This page is older than the server', 'Reload the page to get the matching version.'],
   too_fast: ['The server got sound faster than it is sung', 'The sound card’s clock is off. Reconnecting by itself.'],
   shutting_down: ['The server is restarting', 'Reconnecting by itself as soon as it is back.'],
   timeout: ['The server did not answer in time', 'Trying again by itself.'],
   internal_error: ['Something broke on the server', 'Trying again by itself. If it stays, its log says what happened.'],
+};
+
+/**
+ * Why a session goes another way now, where that is worth saying.
+ * @type {Record<string, string>}
+ */
+export const MOVES = {
+  stalls: 'The connection stood still again and again: WebRTC is used now.',
+  blocked: 'WebRTC does not get through from here: a WebSocket is used.',
 };
 
 /** Something that this page has words for. */

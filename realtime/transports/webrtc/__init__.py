@@ -1,1 +1,1 @@
-"""Live sessions over WebRTC: media that survives loss, through aiortc."""
+"""Live sessions over WebRTC: frames that do not wait for lost ones, through aiortc."""

@@ -29,7 +29,8 @@ log = logging.getLogger(__name__)
 
 CONTROL, AUDIO = "control", "audio"
 MAX_OFFER = 65_536  # characters
-ANSWER_TIMEOUT_S = 5.0  # for gathering addresses and the answer
+ANSWER_TIMEOUT_S = 8.0  # for gathering addresses (aiortc gives a STUN server 5 s) and the answer
+MAX_CANDIDATES = 64
 FAREWELL_S = 0.5  # for what is still to be sent when the server hangs up
 WAITING = 256  # control messages that may wait to be read
 
@@ -63,6 +64,13 @@ class BadOffer(LiveError):
         )
 
 
+class NoAnswer(LiveError):
+    """This server cannot make a connection just now."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__("service_unavailable", what, "use the WebSocket /ws/live")
+
+
 class Peer:
     """One connection.
 
@@ -80,6 +88,7 @@ class Peer:
         self._messages: asyncio.Queue[bytes | None] = asyncio.Queue(WAITING)
         self._opened = asyncio.Event()
         self._gone = False
+        self._heard_at = asyncio.get_running_loop().time()
         self.control: RTCDataChannel | None = None
         self.audio: RTCDataChannel | None = None
         self._connection.on("datachannel", self._channel_opened)
@@ -90,10 +99,13 @@ class Peer:
 
         Raises:
             BadOffer: it is not one that can be accepted.
+            NoAnswer: this machine's network does not let it.
         """
         if len(offer) > MAX_OFFER:
             raise BadOffer(f"an offer of {len(offer)} characters is over {MAX_OFFER}")
         try:
+            if offer.count("\nm=") > 1 or offer.count("\na=candidate:") > MAX_CANDIDATES:
+                raise BadOffer("the offer is for more than data channels, or has too many addresses")
             if not any(media.kind == "application" for media in SessionDescription.parse(offer).media):
                 raise BadOffer("the offer has no data channels")
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
@@ -104,6 +116,8 @@ class Peer:
                 await self._connection.setLocalDescription(answer)
         except BAD_OFFER as problem:
             raise BadOffer(f"the offer cannot be accepted: {problem}"[:300]) from problem
+        except (OSError, TimeoutError) as problem:
+            raise NoAnswer(f"no addresses could be gathered: {problem or 'in time'}") from problem
         return str(self._connection.localDescription.sdp)
 
     async def opened(self, timeout_s: float) -> bool:
@@ -114,6 +128,11 @@ class Peer:
         except TimeoutError:
             return False
         return not self._gone
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since a message of either channel came."""
+        return asyncio.get_running_loop().time() - self._heard_at
 
     async def receive(self, timeout_s: float) -> bytes | None:
         """The next control message; None once the other side is gone.
@@ -143,15 +162,15 @@ class Peer:
     async def close(self) -> None:
         """Hang up once what must arrive has been sent, or has had its time."""
         deadline = asyncio.get_running_loop().time() + FAREWELL_S
-        while (  # noqa: ASYNC110
-            not self._gone
-            and self.control is not None
-            and self.control.bufferedAmount > 0
-            and asyncio.get_running_loop().time() < deadline
-        ):
+        while not self._gone and self._sending() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.01)  # aiortc tells of no empty buffer
         self.vanish()
         await self._connection.close()
+
+    def _sending(self) -> bool:
+        """Whether something has not been acknowledged yet."""
+        sctp = self._connection.sctp  # the pinned aiortc tells only of what it has not sent at all
+        return sctp is not None and bool(sctp._outbound_queue or sctp._sent_queue or sctp._data_channel_queue)
 
     def _channel_opened(self, channel: RTCDataChannel) -> None:
         if channel.label == CONTROL and self.control is None:
@@ -175,10 +194,12 @@ class Peer:
             self.vanish()
             return
         if not self._gone:
+            self._heard_at = asyncio.get_running_loop().time()
             self._messages.put_nowait(data)
 
     def _audio_message(self, data: Any) -> None:
         if isinstance(data, bytes) and not self._gone:
+            self._heard_at = asyncio.get_running_loop().time()
             self.on_audio(data)
 
     def _state_changed(self) -> None:

@@ -11,6 +11,31 @@ from realtime.jitter import Counters, JitterBuffer, Payload, Piece
 from realtime.protocol import Audio
 
 
+class Pace:
+    """Lets so many messages through in a second, and half a second's worth at once.
+
+    Args:
+        per_second: how many.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, per_second: float, clock: Callable[[], float]) -> None:
+        self._rate = per_second
+        self._clock = clock
+        self._left = per_second / 2
+        self._at = clock()
+
+    def allows(self) -> bool:
+        """Whether one more may pass now."""
+        now = self._clock()
+        self._left = min(self._left + (now - self._at) * self._rate, self._rate / 2)
+        self._at = now
+        if self._left < 1.0:
+            return False
+        self._left -= 1.0
+        return True
+
+
 class FrameReceiver(Generic[Payload]):
     """Drives a `JitterBuffer` by the event loop's clock.
 

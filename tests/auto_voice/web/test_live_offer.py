@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 
+from auto_voice.web import live_offer
 from auto_voice.web.live_offer import PEERS
 from auto_voice.web.websocket_handler import CONVERSATIONS, ENGINE
 from tests.auto_voice.web.conftest import Client
@@ -132,6 +133,7 @@ async def test_problems_are_told_over_control(caller: Caller) -> None:
     caller.control.send("text")
     error = await caller.message("error")
     assert (error["code"], error["fatal"]) == ("malformed_message", False)
+    await caller.start(converter="passthrough")
     caller.heard.clear()
     caller.audio.send(msgpack.packb({"type": "hello", "version": 1, "client": "wrong channel"}))
     assert (await caller.message("error"))["code"] == "unexpected_message"
@@ -148,6 +150,8 @@ async def test_problems_are_told_over_control(caller: Caller) -> None:
         {"type": "offer", "sdp": "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"},
         {"type": "offer", "sdp": "v=0\r\nm=application nonsense\r\n"},
         {"type": "offer", "sdp": "x" * 70_000},
+        {"type": "offer", "sdp": "x" * 200_000},
+        {"type": "offer", "sdp": "v=0\r\n" + "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n" * 130},
     ],
 )
 async def test_bad_offers_are_refused(client: Client, body: dict[str, Any]) -> None:
@@ -179,6 +183,37 @@ async def test_mutilated_offers_are_refused_or_answered(client: Client, caller: 
                 lines[at] = lines[at] + chr(int(rng.integers(32, 0x2FF)))
         async with client.post(OFFER, json={"type": "offer", "sdp": "\r\n".join(lines)}) as response:
             assert response.status in (200, 400, 503), await response.text()
+
+
+async def test_a_singer_is_not_silent_for_want_of_words(
+    client: Client, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await caller.call()
+    await caller.start(converter="passthrough")
+    monkeypatch.setattr(live_offer, "IDLE_TIMEOUT_S", 0.5)
+    caller.send("stats", t=1)
+    for seq in range(120):
+        caller.sing(seq, np.full(480, 1000))
+        await asyncio.sleep(0.01)
+    assert not any(m["type"] == "error" for m in caller.heard)
+    error = await caller.message("error")  # and now it is silent
+    assert (error["code"], error["fatal"]) == ("timeout", True)
+
+
+async def test_no_answer_is_an_error_of_ours(
+    client: Client, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def no_such_device(*_: object) -> None:
+        raise OSError(19, "No such device")
+
+    monkeypatch.setattr(RTCPeerConnection, "setRemoteDescription", no_such_device)
+    await caller.connection.setLocalDescription(await caller.connection.createOffer())
+    body = {"type": "offer", "sdp": caller.connection.localDescription.sdp}
+    async with client.post(OFFER, json=body) as response:
+        assert (response.status, (await response.json())["error"]) == (503, "service_unavailable")
+    server = client.server
+    assert server is not None
+    await until(lambda: not server.app[PEERS])
 
 
 async def test_a_flood_of_offers_is_bounded(client: Client, caller: Caller) -> None:
