@@ -11,7 +11,8 @@ what is late waited for, what is lost made up for. So
 - delay: from a frame's sending until its rendering can be played in order, heard or made up;
 - stall: the time by which frames in a row were later than the loss-free 95th percentile of the delay;
 - increase: the median delay in bad weather less the median before it; left: the median afterwards less that;
-- concealed: what the server made up for or left silent (in), what did not reach the client (out);
+- concealed: what the server made up for or left silent (in), what did not come back at all (out), be it lost on
+  the way back or dropped because too much was waiting, on either side;
 - LSD: log-spectral distance of what is played from what the same transport played without loss.
 
 Ends with 2 where network namespaces are not allowed: no figure is better than one of another network.
@@ -91,7 +92,7 @@ def run(wire: Wire, args: argparse.Namespace, report: Report) -> None:
     with contextlib.ExitStack() as stack:
         with server.inside():
             address, _ = stack.enter_context(running(server.address))
-        print("".join(f"{title:>10s}" for title in ("", "", *(title for title, _ in COLUMNS.values()))))
+        print(" " * 23 + "".join(f"{title:>10s}" for title, _ in COLUMNS.values()))
         for transport in args.transports:
             fine: dict[Weather, Take] = {}
             for name, weather in wanted.items():
@@ -127,7 +128,7 @@ def _wanted(args: argparse.Namespace) -> dict[str, Weather]:
 
 
 def _tell(report: Report, transport: str, name: str, figures: dict[str, float | None], n: int) -> None:
-    row = f"{transport:>6s}  {name:<12s}"
+    row = f"{transport:>10s} {name:<12s}"
     for figure, (_, decimals) in COLUMNS.items():
         value = figures[figure]
         row += f"{'-' if value is None else format(value, f'.{decimals}f'):>10s}"
@@ -147,7 +148,7 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=20, help="of bad weather in each condition")
     arguments.add_argument("--delay-ms", type=float, default=10, help="that every packet takes, each way")
     arguments.add_argument("--converter", default="passthrough")
-    arguments.add_argument("--transports", nargs="+", choices=list(LINES), default=list(LINES))
+    arguments.add_argument("--transports", nargs="+", choices=list(LINES), default=["ws", "data"])
     arguments.add_argument("--conditions", nargs="+", choices=list(conditions(0)), metavar="NAME", default=[])
     arguments.add_argument("--seed", type=int, default=1)
     args = arguments.parse_args()

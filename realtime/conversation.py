@@ -34,6 +34,20 @@ class Outbox(Protocol):
         """Hang up once all that must arrive is sent."""
 
 
+class Track(Protocol):
+    """An audio track both ways, beside the messages of the same line."""
+
+    async def begin(self, theirs: protocol.Mark) -> protocol.Mark:
+        """Carry the session's audio from now on.
+
+        Args:
+            theirs: where the client's track is.
+
+        Returns:
+            Where the server's is.
+        """
+
+
 class Phase(Enum):
     """Where a conversation is."""
 
@@ -44,7 +58,12 @@ class Phase(Enum):
 
 
 class Conversation:
-    """Reads a client's messages, drives its session, and answers, over one line."""
+    """Reads a client's messages, drives its session, and answers, over one line.
+
+    Attributes:
+        track: the line's audio track, if it has one.
+        network: what the line knows of how frames arrive, for `stats`.
+    """
 
     def __init__(self, sessions: Sessions, resolve_voice: ResolveVoice, outbox: Outbox, server: str) -> None:
         self._sessions = sessions
@@ -54,6 +73,8 @@ class Conversation:
         self._server = server
         self._stay: Stay | None = None
         self._reports: Reports | None = None
+        self.track: Track | None = None
+        self.network: Callable[[], dict[str, float]] | None = None
         self.phase = Phase.GREETING
         self.client_figures: dict[str, float] = {}
 
@@ -165,6 +186,9 @@ class Conversation:
         )
 
     async def _start(self, start: protocol.Start) -> None:
+        track = await self._begin_track(start.track) if start.track is not None else {}
+        if self.phase is not Phase.READY:
+            return
         stay = self._sessions.resume(start.resume, start.user_id, self) if start.resume else None
         resumed = stay is not None
         if stay is None:
@@ -186,7 +210,13 @@ class Conversation:
             block=self._engine.block,
             sample_rate=self._engine.sample_rate,
             controls=asdict(session.controls),
+            **track,
         )
+
+    async def _begin_track(self, theirs: protocol.Mark) -> dict[str, Any]:
+        if self.track is None:
+            raise ProtocolError("invalid_parameter", "this line has no audio track", "leave 'track' out")
+        return {"track": asdict(await self.track.begin(theirs))}
 
     async def _open(self, start: protocol.Start) -> Stay | None:
         """Begin a session; None when the client leaves while its voices are being read."""
@@ -258,7 +288,8 @@ class Conversation:
             return
         echo = {} if t is None else {"t": t}
         figures = self._reports.stats(self._stay.slow_client + self._outbox.dropped)
-        self._send("stats", **echo, **figures, sessions=len(self._engine.sessions))
+        network = {} if self.network is None else {"network": self.network()}
+        self._send("stats", **echo, **figures, **network, sessions=len(self._engine.sessions))
 
     def _tell(self, problem: LiveError) -> None:
         self._send(

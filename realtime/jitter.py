@@ -29,6 +29,7 @@ JUMP = SAMPLE_RATE // 2  # samples; a frame further away than this starts the st
 MAX_WAITING = 32  # frames; one more, and the oldest goes out
 MAX_RECOVERY = 5_760  # samples (120 ms, the longest Opus packet) that a decoder is asked to recover
 MAX_PIECE = 960  # samples (20 ms) of concealment in one piece
+SMOOTHING = 1 / 64  # of the average wait, per frame
 MAX_HOLES = 16  # concealed stretches remembered, to know late frames by
 
 
@@ -53,6 +54,7 @@ class Counters:
     overflows: int = 0  # times that patience was cut short because too many frames waited
     restarts: int = 0  # times that the stream began anew
     longest_stall: float = 0.0  # seconds that a frame waited
+    waited: float = 0.0  # seconds that frames wait nowadays, on average
 
 
 class _Frame(NamedTuple, Generic[Payload]):
@@ -200,7 +202,9 @@ class JitterBuffer(Generic[Payload]):
                 self.counters.duplicates += 1
                 continue
             self._pass(frame, missed, pieces)
-            self.counters.longest_stall = max(self.counters.longest_stall, now - frame.arrival)
+            waited = now - frame.arrival
+            self.counters.longest_stall = max(self.counters.longest_stall, waited)
+            self.counters.waited += SMOOTHING * (waited - self.counters.waited)
 
     def _pass(self, frame: _Frame[Payload], missed: float, pieces: list[Piece]) -> None:
         """Hand out a frame, and before it what is known of or made up for the loss that it ends."""

@@ -38,6 +38,14 @@ class AskedBlend:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """An RTP timestamp of an audio track, and the position of the sample that is heard at it."""
+
+    timestamp: int
+    position: int
+
+
+@dataclass(frozen=True)
 class Start:
     """Begin to convert, or go on where a line was lost; the rest is for when there is nothing to go on with."""
 
@@ -47,6 +55,7 @@ class Start:
     user_id: str | None
     controls: dict[str, Any]
     resume: str | None = field(default=None, repr=False)  # a secret
+    track: Mark | None = None  # of the client's audio track, which then carries the audio
 
 
 @dataclass(frozen=True)
@@ -131,6 +140,18 @@ def _hello(fields: dict[str, Any]) -> Hello:
     return Hello(_integer(fields, "version"), _text(fields, "client", ""))
 
 
+def _track(fields: dict[str, Any]) -> Mark | None:
+    track = fields.get("track")
+    if track is None:
+        return None
+    if not isinstance(track, dict):
+        raise _fail("'track' must be a map of 'timestamp' and 'position'")
+    mark = Mark(_integer(track, "timestamp"), _integer(track, "position"))
+    if mark.timestamp >= 2**32:
+        raise _fail("'track.timestamp' must be an RTP timestamp, below 2^32")
+    return mark
+
+
 def _start(fields: dict[str, Any]) -> Start:
     controls = fields.get("controls") or {}
     if not isinstance(controls, dict):
@@ -144,6 +165,7 @@ def _start(fields: dict[str, Any]) -> Start:
         user_id,
         _controls(controls),
         resume,
+        _track(fields),
     )
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import numpy as np
 from aiohttp import web
 
 from auto_voice import __version__
@@ -21,11 +19,8 @@ from auto_voice.web.websocket_handler import (
     SESSIONS,
     STEP_TIMEOUT_S,
 )
-from realtime import protocol
 from realtime.conversation import Conversation, Phase
-from realtime.decoder import Pcm, PcmDecoder
-from realtime.errors import LiveError, ProtocolError, ServerFull
-from realtime.transports.webrtc.receiver import FrameReceiver, Pace
+from realtime.errors import LiveError, ServerFull
 
 if TYPE_CHECKING:
     from realtime.transports.webrtc.peer import Peer
@@ -34,7 +29,6 @@ PEERS: web.AppKey[set[asyncio.Task[None]]] = web.AppKey("peers")
 ICE_SERVERS: web.AppKey[list[dict[str, object]]] = web.AppKey("ice_servers")
 CONNECT_TIMEOUT_S = 10.0  # from the answer until both channels are open
 MAX_BODY = 131_072  # bytes
-MAX_MESSAGES_PER_S = 500  # of audio: frames of 2 ms
 SPARE = 8  # connections that may be on their way beyond the server's capacity
 
 
@@ -58,6 +52,8 @@ async def offer(request: web.Request) -> web.Response:
     Raises:
         ApiError: no offer. BadOffer: one that cannot be accepted. ServerFull: too many connections.
     """
+    from realtime.transports.webrtc.intake import Intake
+    from realtime.transports.webrtc.outbox import PeerOutbox
     from realtime.transports.webrtc.peer import IceServer, Peer
 
     sdp = await _read(request)
@@ -65,15 +61,15 @@ async def offer(request: web.Request) -> web.Response:
     if len(app[PEERS]) >= app[ENGINE].capacity + SPARE:
         raise ServerFull(f"{len(app[PEERS])} connections are open")
     peer = Peer([IceServer(**server) for server in app[ICE_SERVERS]])  # type: ignore[arg-type]
-    conversation = _converse(app, peer)
-    receiver = FrameReceiver(PcmDecoder(), conversation.hear)
-    peer.on_audio = _frames_to(receiver, conversation)
+    outbox = PeerOutbox(peer)
+    conversation = Conversation(app[SESSIONS], app[RESOLVE_VOICE], outbox, f"AutoVoice {__version__}")
+    conversation.track = intake = Intake(peer, outbox, conversation)
     # from here on the task owns the connection, whatever becomes of this request
     answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(_run(app, peer, conversation, sdp, answered))
     app[PEERS].add(task)
     task.add_done_callback(app[PEERS].discard)
-    task.add_done_callback(lambda _: receiver.close())
+    task.add_done_callback(lambda _: intake.close())
     return web.json_response({"type": "answer", "sdp": await answered})
 
 
@@ -92,32 +88,6 @@ async def _read(request: web.Request) -> str:
     if not isinstance(body, dict) or body.get("type") != "offer" or not isinstance(body.get("sdp"), str):
         raise ApiError("invalid_request", "the body is not an offer", 'send {"type": "offer", "sdp": …}')
     return str(body["sdp"])
-
-
-def _converse(app: web.Application, peer: Peer) -> Conversation:
-    from realtime.transports.webrtc.outbox import DataChannelOutbox
-
-    return Conversation(app[SESSIONS], app[RESOLVE_VOICE], DataChannelOutbox(peer), f"AutoVoice {__version__}")
-
-
-def _frames_to(receiver: FrameReceiver[Pcm], conversation: Conversation) -> Callable[[bytes], None]:
-    """What is done with a message of the audio channel."""
-
-    pace = Pace(MAX_MESSAGES_PER_S, asyncio.get_running_loop().time)
-
-    def take(data: bytes) -> None:
-        if conversation.session is None or not pace.allows():
-            return  # a straggler, or a flood
-        try:
-            message = protocol.decode(data)
-            if not isinstance(message, protocol.Audio):
-                raise ProtocolError("unexpected_message", "only audio comes this way", "send it by 'control'")
-        except ProtocolError as problem:
-            conversation.report(problem)
-        else:
-            receiver.put(message.position, len(message.pcm) // 2, np.frombuffer(message.pcm, "<i2"))
-
-    return take
 
 
 async def _run(

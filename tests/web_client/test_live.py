@@ -284,10 +284,10 @@ def test_the_transport_changes_while_singing(
     after = snapshot(page)
     assert after["session"] == before["session"]
     assert after["counters"]["reconnections"] == 0
-    assert after["counters"]["server_gap_samples"] == before["counters"]["server_gap_samples"]
     take = saved_take(page, tmp_path)
     missing = take["dry"].astype(int) - take["converted"]
-    assert np.mean(np.abs(missing) > 1) < 0.02  # nothing but what a busy machine drops
+    # Data channels send nothing twice: a busy machine may lose a frame, gaps on the server included.
+    assert np.mean(np.abs(missing) > 1) < 0.02
 
 
 def test_underruns_at_the_shortest_latency_lead_to_the_gentler_one(

@@ -1,7 +1,7 @@
-"""One browser at the other end of WebRTC: its offer is answered, its two data channels carry the live protocol.
+"""One browser at the other end of WebRTC: its offer is answered, its channels carry the live protocol.
 
-The browser opens the channels: `control` (reliable, in order) for all messages but audio, and `audio`
-(unordered, never sent again) for frames.
+The browser opens the channels: `control` (reliable, in order) for all messages but audio, and for frames either
+`audio` (unordered, never sent again) or an audio track.
 """
 
 from __future__ import annotations
@@ -17,20 +17,26 @@ from aiortc import (
     RTCDataChannel,
     RTCIceServer,
     RTCPeerConnection,
+    RTCRtpSender,
     RTCSessionDescription,
 )
 from aiortc.exceptions import InvalidAccessError, OperationError
-from aiortc.sdp import SessionDescription
 
-from realtime.errors import LiveError
+from kernels.opus import OpusError
+from realtime.transports.webrtc.offer import (
+    AskedTrack,
+    BadOffer,
+    NoAnswer,
+    ask_for_small_packets,
+    read_offer,
+)
+from realtime.transports.webrtc.track import PacketTap, VoiceTrack
 from realtime.transports.webrtc.window import widen
 
 log = logging.getLogger(__name__)
 
 CONTROL, AUDIO = "control", "audio"
-MAX_OFFER = 65_536  # characters
 ANSWER_TIMEOUT_S = 8.0  # for gathering addresses (aiortc gives a STUN server 5 s) and the answer
-MAX_CANDIDATES = 64
 FAREWELL_S = 0.5  # for what is still to be sent when the server hangs up
 WAITING = 256  # control messages that may wait to be read
 
@@ -55,22 +61,6 @@ class IceServer:
     credential: str | None = None
 
 
-class BadOffer(LiveError):
-    """An offer that is no session description, or asks for what there is not."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(
-            "invalid_offer", what, "offer data channels 'control' and 'audio'; see docs/protocol.md"
-        )
-
-
-class NoAnswer(LiveError):
-    """This server cannot make a connection just now."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__("service_unavailable", what, "use the WebSocket /ws/live")
-
-
 class Peer:
     """One connection.
 
@@ -79,12 +69,16 @@ class Peer:
 
     Attributes:
         on_audio: called on the event loop with each message of the audio channel; set it before `answer`.
+        on_packet: the same for each packet of the audio track: its RTP timestamp, and its payload.
+        track: the way to the other side's ears, where the offer has an audio track.
     """
 
     def __init__(self, ice_servers: Sequence[IceServer]) -> None:
         servers = [RTCIceServer(list(s.urls), s.username, s.credential) for s in ice_servers]
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
         self.on_audio: Callable[[bytes], None] = lambda message: None
+        self.on_packet: Callable[[int, bytes], None] = lambda timestamp, payload: None
+        self.track: VoiceTrack | None = None
         self._messages: asyncio.Queue[bytes | None] = asyncio.Queue(WAITING)
         self._opened = asyncio.Event()
         self._gone = False
@@ -101,13 +95,10 @@ class Peer:
             BadOffer: it is not one that can be accepted.
             NoAnswer: this machine's network does not let it.
         """
-        if len(offer) > MAX_OFFER:
-            raise BadOffer(f"an offer of {len(offer)} characters is over {MAX_OFFER}")
         try:
-            if offer.count("\nm=") > 1 or offer.count("\na=candidate:") > MAX_CANDIDATES:
-                raise BadOffer("the offer is for more than data channels, or has too many addresses")
-            if not any(media.kind == "application" for media in SessionDescription.parse(offer).media):
-                raise BadOffer("the offer has no data channels")
+            asked = read_offer(offer)
+            if asked is not None:
+                self._add_track(asked)
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 await self._connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
                 if self._connection.sctp is not None:
@@ -118,10 +109,22 @@ class Peer:
             raise BadOffer(f"the offer cannot be accepted: {problem}"[:300]) from problem
         except (OSError, TimeoutError) as problem:
             raise NoAnswer(f"no addresses could be gathered: {problem or 'in time'}") from problem
-        return str(self._connection.localDescription.sdp)
+        except OpusError as problem:
+            raise NoAnswer(f"there is no Opus here: {problem}") from problem
+        sdp = str(self._connection.localDescription.sdp)
+        return sdp if asked is None else ask_for_small_packets(sdp, asked)
+
+    def _add_track(self, asked: AskedTrack) -> None:
+        """Be ready for an audio track, in Opus and nothing else."""
+        self.track = VoiceTrack(asked.bitrate, asked.channels)
+        transceiver = self._connection.addTransceiver("audio", direction="sendrecv")
+        codecs = RTCRtpSender.getCapabilities("audio").codecs
+        transceiver.setCodecPreferences([codec for codec in codecs if codec.name.lower() == "opus"])
+        PacketTap(self._packet).put_into(transceiver.receiver)
+        self.track.send_by(transceiver.sender)
 
     async def opened(self, timeout_s: float) -> bool:
-        """Wait until both channels are open; False when they are not in time."""
+        """Wait until the channels are open that are needed; False when they are not in time."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._opened.wait()
@@ -131,7 +134,7 @@ class Peer:
 
     @property
     def silent_s(self) -> float:
-        """Seconds since a message of either channel came."""
+        """Seconds since anything came."""
         return asyncio.get_running_loop().time() - self._heard_at
 
     async def receive(self, timeout_s: float) -> bytes | None:
@@ -183,7 +186,7 @@ class Peer:
             channel.close()
             return
         channel.on("close", self.vanish)
-        if self.control is not None and self.audio is not None:
+        if self.control is not None and (self.audio is not None or self.track is not None):
             self._opened.set()
 
     def _control_message(self, data: Any) -> None:
@@ -201,6 +204,11 @@ class Peer:
         if isinstance(data, bytes) and not self._gone:
             self._heard_at = asyncio.get_running_loop().time()
             self.on_audio(data)
+
+    def _packet(self, timestamp: int, payload: bytes) -> None:
+        if not self._gone:
+            self._heard_at = asyncio.get_running_loop().time()
+            self.on_packet(timestamp, payload)
 
     def _state_changed(self) -> None:
         if self._connection.connectionState in ("failed", "closed"):
