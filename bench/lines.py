@@ -9,10 +9,12 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, Protocol
 
 import aiohttp
 import msgpack
+import numpy as np
 from aiortc import (
     RTCConfiguration,
     RTCDataChannel,
@@ -21,6 +23,9 @@ from aiortc import (
     rtcsctptransport,
 )
 
+from realtime.protocol import Mark
+from realtime.transports.webrtc.offer import BITRATE
+from realtime.transports.webrtc.track import PacketTap, RtpClock, VoiceTrack
 from realtime.transports.webrtc.window import widen
 
 OPEN_TIMEOUT_S = 15.0
@@ -33,7 +38,11 @@ Hear = Callable[[Message], None]
 
 
 class Line(Protocol):
-    """One connection to the server. `audio` and `control` messages are maps of docs/protocol.md."""
+    """One connection to the server.
+
+    `audio` and `control` messages are maps of docs/protocol.md; a packet of a track is heard as an `audio`
+    message with `opus` in place of `pcm`.
+    """
 
     async def open(self, address: str, hear: Hear) -> None:
         """Connect to a server (host:port); `hear` is called with every message that comes, as it comes."""
@@ -128,15 +137,7 @@ class DataLine:
         opened = [_opened(channel) for channel in (self._control, self._audio)]
         for channel in (self._control, self._audio):
             channel.on("message", lambda data: hear(msgpack.unpackb(data)))
-        await self._connection.setLocalDescription(await self._connection.createOffer())
-        offer = {"type": "offer", "sdp": self._connection.localDescription.sdp}
-        async with (
-            aiohttp.ClientSession() as session,
-            session.post(f"http://{address}/api/v1/live/offer", json=offer) as response,
-        ):
-            response.raise_for_status()
-            answer = await response.json()
-        await self._connection.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
+        await _call(self._connection, address)
         async with asyncio.timeout(OPEN_TIMEOUT_S):
             await asyncio.gather(*opened)
 
@@ -157,6 +158,75 @@ class DataLine:
             await self._connection.close()
 
 
+class TrackLine:
+    """`POST /api/v1/live/offer`: an Opus track both ways, and a data channel for all other messages.
+
+    Args:
+        wishes: how the voice is to be heard, as parameters of Opus (RFC 7587 section 6.1).
+    """
+
+    def __init__(self, wishes: str = "maxaveragebitrate=96000") -> None:
+        self._wishes = wishes
+        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._control = self._connection.createDataChannel("control")
+        self._track = VoiceTrack(BITRATE, channels=1)
+        self._clock: RtpClock | None = None
+
+    async def open(self, address: str, hear: Hear) -> None:
+        """Offer, and wait until the channel is open and the track has begun."""
+        opened = _opened(self._control)
+
+        def message(data: bytes) -> None:
+            content = msgpack.unpackb(data)
+            if content["type"] == "start" and "track" in content:
+                self._clock = RtpClock(Mark(**content["track"]))
+            hear(content)
+
+        def packet(timestamp: int, payload: bytes) -> None:
+            if self._clock is not None:
+                hear({"type": "audio", "position": self._clock.position(timestamp), "opus": payload})
+
+        self._control.on("message", message)
+        transceiver = self._connection.addTransceiver("audio", direction="sendrecv")
+        PacketTap(packet).put_into(transceiver.receiver)
+        self._track.send_by(transceiver.sender)
+        await _call(self._connection, address, self._wishes)
+        async with asyncio.timeout(OPEN_TIMEOUT_S):
+            await opened
+
+    async def send(self, message: Message) -> None:
+        """Send it over the channel; a `start` tells where the track is."""
+        if message["type"] == "start":
+            message = {**message, "track": asdict(await self._track.mark())}
+        self._control.send(msgpack.packb(message))
+
+    def sing(self, seq: int, position: int, pcm: bytes) -> None:
+        """Send a frame by the track."""
+        self._track.send(position, np.frombuffer(pcm, "<i2"))
+
+    async def close(self) -> None:
+        """Hang up."""
+        with contextlib.suppress(ConnectionError):
+            await self._connection.close()
+
+
+async def _call(connection: RTCPeerConnection, address: str, wishes: str = "") -> None:
+    """Offer, and take the answer."""
+    await connection.setLocalDescription(await connection.createOffer())
+    sdp = connection.localDescription.sdp
+    if wishes:
+        lines = sdp.splitlines()
+        at, kind = next((i, line[9:].split()[0]) for i, line in enumerate(lines) if "opus/48000" in line)
+        sdp = "\r\n".join([*lines[: at + 1], f"a=fmtp:{kind} {wishes}", *lines[at + 1 :], ""])
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"http://{address}/api/v1/live/offer", json={"type": "offer", "sdp": sdp}) as response,
+    ):
+        response.raise_for_status()
+        answer = await response.json()
+    await connection.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
+
+
 def _opened(channel: RTCDataChannel) -> asyncio.Future[None]:
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -171,5 +241,6 @@ def _opened(channel: RTCDataChannel) -> asyncio.Future[None]:
 LINES: dict[str, Callable[[], Line]] = {
     "ws": WebSocketLine,
     "data": DataLine,
+    "track": TrackLine,
     "data_roomy": functools.partial(DataLine, roomy=True),
 }

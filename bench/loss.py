@@ -45,9 +45,13 @@ JITTER_S = 0.020
 LEAD_S = 5.0  # without loss, before and after
 NICENESS = -10
 GOALS = {
-    "data_3pct_longest_stall_ms": "<= 40",
-    "data_3pct_delay_increase_ms": "<= 20",
-    "data_3pct_delay_left_ms": "<= 20",
+    f"{transport}_3pct_{figure}": goal
+    for transport in ("data", "track")
+    for figure, goal in (
+        ("longest_stall_ms", "<= 40"),
+        ("delay_increase_ms", "<= 20"),
+        ("delay_left_ms", "<= 20"),
+    )
 }
 COLUMNS = {  # figure: (heading, decimals)
     "lost_pct": ("lost %", 1),
@@ -148,7 +152,7 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=20, help="of bad weather in each condition")
     arguments.add_argument("--delay-ms", type=float, default=10, help="that every packet takes, each way")
     arguments.add_argument("--converter", default="passthrough")
-    arguments.add_argument("--transports", nargs="+", choices=list(LINES), default=["ws", "data"])
+    arguments.add_argument("--transports", nargs="+", choices=list(LINES), default=["ws", "data", "track"])
     arguments.add_argument("--conditions", nargs="+", choices=list(conditions(0)), metavar="NAME", default=[])
     arguments.add_argument("--seed", type=int, default=1)
     args = arguments.parse_args()

@@ -11,7 +11,8 @@ import numpy as np
 
 from bench.continuity import FRAME, Heard, Take
 from bench.lines import Line
-from realtime.decoder import PcmDecoder
+from kernels import opus
+from realtime.decoder import OpusDecoder, Pcm, PcmDecoder
 from realtime.protocol import Audio
 from realtime.transports.webrtc.receiver import FrameReceiver
 
@@ -29,7 +30,8 @@ class Singer:
         self._line = line
         self._take = Take()
         self._loop = asyncio.get_running_loop()
-        self._receiver = FrameReceiver(PcmDecoder(), self._play)
+        self._frames: FrameReceiver[Pcm] = FrameReceiver(PcmDecoder(), self._play)
+        self._packets: FrameReceiver[bytes] = FrameReceiver(OpusDecoder(), self._play)
         self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
 
     async def perform(
@@ -60,7 +62,8 @@ class Singer:
             with contextlib.suppress(TimeoutError):
                 await self._ask("stop", reason="done")
         finally:
-            self._receiver.close()
+            self._frames.close()
+            self._packets.close()
             await self._line.close()
         return self._take
 
@@ -96,9 +99,12 @@ class Singer:
 
     def _hear(self, message: dict[str, Any]) -> None:
         kind = message["type"]
-        if kind == "audio":
+        if kind == "audio" and "opus" in message:
+            packet = message["opus"]
+            self._packets.put(message["position"], opus.samples_in(packet), packet)
+        elif kind == "audio":
             pcm = np.frombuffer(message["pcm"], "<i2").astype(np.int16)
-            self._receiver.put(message["position"], len(pcm), pcm)
+            self._frames.put(message["position"], len(pcm), pcm)
         elif kind == "error" and message["code"] != "too_fast":  # that is what a stall that ends looks like
             problem = RuntimeError(f"{message['code']}: {message['message']}")
             for waiting in self._answers.values():
