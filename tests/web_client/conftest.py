@@ -20,7 +20,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, sync_playwright
 
-from bench.browser import CHROMIUM_ARGUMENTS, SAMPLE_RATE, Service, find_chromium
+from bench.bursts import SAMPLE_RATE
+from bench.page import CHROMIUM_ARGUMENTS, find_chromium
+from bench.service import Service
 
 ROOT = Path(__file__).resolve().parents[2]
 WEB_CLIENT = ROOT / "web_client"

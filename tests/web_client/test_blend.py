@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
 
-from bench.browser import SAMPLE_RATE, Service, go_live, snapshot, tap, wait_until, write_wav
+from bench.bursts import SAMPLE_RATE, write_wav
+from bench.page import go_live, snapshot, tap, wait_until
+from bench.service import Service
 from pipeline.synthetic import sing, vibrato
 from tests.web_client.conftest import Launch
 

@@ -14,7 +14,7 @@ RUN = """async ({ steps, hold }) => {
   const { DelayController } = await import('/client/js/delay.js');
   const control = new DelayController(48000);
   if (hold !== null) control.hold(hold);
-  control.begin(480, 1000);
+  control.begin(1480);
   const log = [control.delay];
   for (const { need, times, silent } of steps) {
     for (let i = 0; i < times; i++) { control.observe(need); control.pass(480, silent ?? false); }

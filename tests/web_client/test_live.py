@@ -12,18 +12,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
 
-from bench.browser import (
-    SAMPLE_RATE,
-    Service,
-    coded_bursts,
-    go_live,
-    loop_delays,
-    pitch_of,
-    snapshot,
-    tap,
-    wait_until,
-    write_wav,
-)
+from bench.bursts import SAMPLE_RATE, coded_bursts, loop_delays, pitch_of, write_wav
+from bench.page import go_live, snapshot, tap, wait_until
+from bench.service import Service
 from tests.web_client.conftest import saved_take
 
 pytestmark = pytest.mark.browser

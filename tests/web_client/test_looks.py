@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route
 
-from bench.browser import Service
+from bench.service import Service
 from tests.web_client.conftest import Launch
 
 pytestmark = pytest.mark.browser

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
 
-from bench.browser import SAMPLE_RATE, coded_bursts, go_live, snapshot, wait_until, write_wav
+from bench.bursts import SAMPLE_RATE, coded_bursts, write_wav
+from bench.page import go_live, snapshot, wait_until
 from tests.web_client.conftest import Launch, Line, saved_take
 
 pytestmark = pytest.mark.browser

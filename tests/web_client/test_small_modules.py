@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
-from bench.browser import pitch_of
+from bench.bursts import pitch_of
 
 pytestmark = pytest.mark.browser
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from bench.browser import Service, go_live, snapshot, wait_until
+from bench.page import go_live, snapshot, wait_until
+from bench.service import Service
 from tests.web_client.conftest import Launch, Line
 
 pytestmark = pytest.mark.browser

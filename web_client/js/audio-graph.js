@@ -57,12 +57,15 @@ export class AudioGraph {
     this.frame = frame;
     this.monitor = new GainNode(context);
     node.connect(this.monitor).connect(context.destination);
+    /** @type {MediaStreamAudioDestinationNode | null} */
+    this.track = null;
     /** @type {AudioNode | null} */
     this.source = null;
     /** @type {(report: import('./worklet.js').Report) => void} */
     this.onReport = () => {};
     /** @type {((chunk: import('./worklet.js').TapChunk) => void) | null} */
     this.onTap = null;
+    this.onClose = () => {};
     /** The system took the sound away for a while. */
     this.onPaused = () => {};
     context.onstatechange = () => {
@@ -91,8 +94,8 @@ export class AudioGraph {
       const frame = hint === 0 ? FRAME_AT_ZERO_HINT : FRAME;
       const node = new AudioWorkletNode(context, 'autovoice', {
         numberOfInputs: 1,
-        numberOfOutputs: 1,
-        outputChannelCount: [1],
+        numberOfOutputs: 2, // what is heard, and what goes into an audio track
+        outputChannelCount: [1, 1],
         channelCount: 1,
         channelCountMode: 'explicit',
         processorOptions: { frame },
@@ -112,6 +115,15 @@ export class AudioGraph {
     const channel = new MessageChannel();
     this.node.port.postMessage({ type: 'transport', port: channel.port1 }, [channel.port1]);
     return channel.port2;
+  }
+
+  /** @returns {MediaStreamTrack} what is captured, for a peer connection */
+  captureTrack() {
+    if (!this.track) {
+      this.track = new MediaStreamAudioDestinationNode(this.context, { channelCount: 1 });
+      this.node.connect(this.track, 1);
+    }
+    return this.track.stream.getAudioTracks()[0];
   }
 
   /** @param {MediaStream} stream */
@@ -166,13 +178,15 @@ export class AudioGraph {
    * Record what goes in and what comes out, in the worklet, at the same instants.
    * @param {number} seconds
    * @returns {Promise<{ sampleRate: number, input: Float32Array, output: Float32Array }>}
+   * @throws {Error} the context was closed meanwhile
    */
   tap(seconds) {
     const length = Math.round(seconds * SAMPLE_RATE);
     const input = new Float32Array(length);
     const output = new Float32Array(length);
     let at = 0;
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
+      this.onClose = () => reject(new Error('the audio context was replaced or closed'));
       this.onTap = (chunk) => {
         const count = Math.min(chunk.input.length, length - at);
         input.set(chunk.input.subarray(0, count), at);
@@ -188,6 +202,7 @@ export class AudioGraph {
   }
 
   async close() {
+    this.onClose();
     this.node.port.postMessage({ type: 'close' });
     this.source?.disconnect();
     this.node.disconnect();

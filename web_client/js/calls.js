@@ -1,5 +1,5 @@
 /**
- * The peer connections that the worker asks for: one at a time, its channels handed over.
+ * The peer connections that the worker asks for, their channels handed over. While a session moves there are two.
  * @module
  */
 
@@ -7,34 +7,45 @@ import { PeerLink } from './peer.js';
 
 /** Makes and ends them. */
 export class Calls {
-  /** @param {(message: import('./transport-worker.js').ToWorker, transfer?: Transferable[]) => void} post */
-  constructor(post) {
-    this.post = post;
-    /** @type {{ call: number, peer: PeerLink } | null} */
-    this.current = null;
+  /**
+   * @param {import('./link.js').Link} link
+   * @param {() => MediaStreamTrack} captureTrack what is sung, for those that carry a track
+   */
+  constructor(link, captureTrack) {
+    this.link = link;
+    this.captureTrack = captureTrack;
+    /** @type {Map<number, PeerLink>} by call */
+    this.peers = new Map();
   }
 
-  /** @param {number} call its number */
-  begin(call) {
-    this.current?.peer.close();
+  /**
+   * @param {number} call its number
+   * @param {import('./carrier.js').Carrier} carrier
+   */
+  begin(call, carrier) {
     const peer = new PeerLink(
-      (control, audio) => {
-        const channels = /** @type {Transferable[]} */ (/** @type {unknown} */ ([control, audio]));
-        this.post({ type: 'channels', call, control, audio }, channels);
+      (channels) => {
+        const transfer = /** @type {Transferable[]} */ (/** @type {unknown} */ (channels));
+        this.link.post({ type: 'channels', call, channels }, transfer);
       },
-      () => this.post({ type: 'uncalled', call }),
+      () => {
+        this.peers.delete(call);
+        this.link.post({ type: 'uncalled', call });
+      },
     );
-    this.current = { call, peer };
+    if (carrier === 'track') peer.track = { voice: this.captureTrack(), worker: this.link.worker, call };
+    this.peers.set(call, peer);
     void peer.open();
   }
 
   /** @param {number} call */
   end(call) {
-    if (this.current?.call === call) this.close();
+    this.peers.get(call)?.close();
+    this.peers.delete(call);
   }
 
   close() {
-    this.current?.peer.close();
-    this.current = null;
+    for (const peer of this.peers.values()) peer.close();
+    this.peers.clear();
   }
 }

@@ -5,23 +5,41 @@
  */
 
 import { ask } from './api.js';
-import { canUseChannels } from './peer.js';
+import { canUseChannels, canUseTracks } from './peer.js';
 
 const NEAR_MS = 8; // round trip within a house
 const TRIES = 3;
 
 /**
- * @typedef {'websocket' | 'data'} Carrier
+ * @typedef {'websocket' | 'data' | 'track'} Carrier
  * @typedef {'auto' | Carrier} Wanted
  */
+
+/**
+ * Whether this browser can go that way.
+ * @param {Carrier} carrier
+ */
+export function canUse(carrier) {
+  return carrier === 'websocket' || (carrier === 'data' ? canUseChannels() : canUseTracks());
+}
+
+/**
+ * Where to go when a line stands still again and again. A track is sent whatever is lost; SCTP, under the data
+ * channels, takes losses for congestion and slows down.
+ * @returns {Carrier | null}
+ */
+export function carrierForLosses() {
+  if (canUse('track')) return 'track';
+  return canUse('data') ? 'data' : null;
+}
 
 /**
  * @param {Wanted} wanted
  * @returns {Promise<Carrier>}
  */
 export async function chooseCarrier(wanted) {
-  if (wanted === 'websocket' || !canUseChannels()) return 'websocket';
-  if (wanted === 'data') return 'data';
+  if (wanted !== 'auto') return canUse(wanted) ? wanted : 'websocket';
+  if (!canUse('data')) return 'websocket';
   return (await roundTripMs()) > NEAR_MS ? 'data' : 'websocket';
 }
 

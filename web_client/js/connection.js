@@ -91,6 +91,7 @@ export class Connection {
     socket.onmessage = (event) => {
       if (this.socket === socket) this.receive(event.data);
     };
+    socket.onaudio = (frame) => this.hooks.onMessage(frame);
     socket.onclose = () => {
       if (this.socket === socket && !this.moving?.asked) this.lost(); // the new line may have the session already
     };
@@ -107,12 +108,19 @@ export class Connection {
     this.reconcile();
   }
 
+  /** What is captured goes another way into a track from now on: one that is in use must find its place anew. */
+  trackReplaced() {
+    for (const line of [this.socket, this.moving?.line]) if (line?.carriesTrack) line.stale = true;
+    this.reconcile();
+  }
+
   /** Move the session to the kind of line that is wanted, if it is on another one. */
   reconcile() {
-    if (!this.live || !this.token || this.moving || this.socket?.carrier === this.target) return;
+    if (!this.live || !this.token || this.moving) return;
+    if (this.socket?.carrier === this.target && !this.socket.stale) return;
     const line = this.dial(this.target);
     this.moving = new Move(line, {
-      request: () => ({ ...this.hooks.request(), resume: this.token }),
+      request: () => ({ ...this.hooks.request(), ...line.startFields?.(), resume: this.token }),
       onTaken: (data) => {
         const before = this.socket;
         this.moving = null;
@@ -142,7 +150,7 @@ export class Connection {
    * @param {Line} line
    */
   leave(line) {
-    line.onclose = null;
+    line.onclose = null; // `onaudio` goes on as it is
     line.onmessage = ({ data }) => {
       const message = readMessage(data);
       if (message.type === 'audio') this.hooks.onMessage(message);
@@ -178,13 +186,19 @@ export class Connection {
       case 'hello':
         this.hooks.onMessage(message);
         this.hooks.onState({ state: 'greeting', attempt: this.attempt });
-        this.send({ type: 'start', ...this.hooks.request(), ...(this.token && { resume: this.token }) });
+        this.send({
+          type: 'start',
+          ...this.hooks.request(),
+          ...this.socket?.startFields?.(),
+          ...(this.token && { resume: this.token }),
+        });
         this.expect(STEP_TIMEOUT_MS);
         return;
       case 'start':
         this.live = true;
         this.attempt = 0;
         this.token = message.token ?? null;
+        this.socket?.started?.(message);
         this.hooks.onMessage(message);
         this.hooks.onState({ state: 'live' });
         this.expect(SILENCE_TIMEOUT_MS);
@@ -230,6 +244,7 @@ export class Connection {
     const another = this.moving?.asked ? this.moving.line : null;
     const lines = this.live ? [this.socket, another].filter((line) => line?.readyState === 1) : [];
     if (!lines.length) return false;
+    if (lines.every((line) => line?.carriesTrack)) return true; // the browser sends it
     const data = writeMessage(message);
     const free = lines.filter((line) => line && line.bufferedAmount <= MAX_UNSENT_BYTES);
     for (const line of free) line?.sendAudio(data);
@@ -240,14 +255,14 @@ export class Connection {
   /** The socket is gone: wait a little longer each time, then try again. */
   lost() {
     clearTimeout(this.timer);
-    const blocked = this.wanted && !this.opened && !this.error && this.socket?.carrier === 'data';
+    const blocked = this.wanted && !this.opened && !this.error && this.socket?.carrier !== 'websocket';
     this.socket = null;
     this.live = false;
     const { moving } = this;
     this.moving = null;
     moving?.line.close();
     if (blocked) {
-      this.target = 'websocket'; // data channels do not get through here
+      this.target = 'websocket'; // WebRTC does not get through here
       this.hooks.onCarrier(this.target, 'blocked');
       this.connect();
       return;

@@ -9,7 +9,9 @@ import { byId, make, setText } from './dom.js';
 const PARTS = [
   ['microphone', 'Microphone', 'What the browser says that its microphone path takes.'],
   ['capture', 'Capture', 'A block must be full before it can travel.'],
+  ['coding', 'Coding', 'Encoding and decoding, both ways: only where the voice goes by a WebRTC track.'],
   ['network', 'Network', 'There and back, with the worker and the audio callbacks; measured.'],
+  ['jitter', 'Jitter', 'Frames that wait for lost ones, on both sides: only over WebRTC.'],
   ['server', 'Server', 'From the last sample of a block received to its conversion sent; measured there.'],
   ['algorithm', 'Conversion', 'What the converter must hear ahead.'],
   ['buffer', 'Safety buffer', 'Held back so that a late block does not click.'],

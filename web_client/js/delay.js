@@ -45,20 +45,20 @@ export class DelayController {
   }
 
   /**
-   * A session begins: nothing is known yet about the way there and back.
-   * @param {number} block samples that come back at once
-   * @param {number} algorithm algorithmic delay of the converter, samples
+   * A session begins, or goes on over another line: nothing is known yet about the way there and back.
+   * @param {number} floor samples that it takes whatever the network does: block, coding, algorithm
+   * @param {boolean} [goesOn] what plays now is not made to play earlier
    */
-  begin(block, algorithm) {
+  begin(floor, goesOn = false) {
     this.needs.clear();
     this.frames = 0;
     this.lastLate = -Infinity;
     this.lateInEpisode = 0;
     this.silence = 0;
-    this.floor = block + algorithm;
-    if (this.held === null) {
-      this.delay = Math.min(this.maximum, Math.round(this.floor + START_MARGIN_S * this.sampleRate));
-    }
+    this.floor = floor;
+    if (this.held !== null) return;
+    const start = Math.min(this.maximum, Math.round(floor + START_MARGIN_S * this.sampleRate));
+    this.delay = goesOn ? Math.max(this.delay, start) : start;
   }
 
   /**

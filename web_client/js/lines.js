@@ -1,5 +1,5 @@
 /**
- * What carries the live protocol: a WebSocket, or a pair of WebRTC data channels that looks like one.
+ * What carries the live protocol: a WebSocket, or a WebRTC connection that looks like one.
  * @module
  */
 
@@ -14,6 +14,14 @@
  * @property {(data: Uint8Array<ArrayBuffer>) => void} send what must arrive
  * @property {(data: Uint8Array<ArrayBuffer>) => void} sendAudio what is worth nothing when it is late
  * @property {() => void} close
+ * @property {boolean} [carriesTrack] the captured voice goes by an audio track, and needs no `sendAudio`
+ * @property {number} [codingSamples] that its codecs take, both ways
+ * @property {number} [waitedMs] that frames wait here for lost ones, on average
+ * @property {boolean} [stale] it should be replaced by a new one of its kind
+ * @property {() => Record<string, unknown>} [startFields] what its `start` needs to say of it
+ * @property {(start: import('./protocol.js').ServerStart) => void} [started] what the server answered
+ * @property {((frame: import('./protocol.js').ServerAudio) => void) | null} [onaudio] a frame that came otherwise
+ *   than as a message
  */
 
 /**
@@ -28,15 +36,17 @@ export function socketLine(url) {
   return /** @type {Line} */ (/** @type {unknown} */ (Object.assign(socket, { sendAudio, carrier: 'websocket' })));
 }
 
-const OPENING_MS = 5_000; // until both channels are open; where UDP is blocked they never are
+const OPENING_MS = 5_000; // until all of it is open; where UDP is blocked it never is
 
-/** Two data channels, which come when the page has made them: audio that is lost is not waited for. */
-export class ChannelLine {
-  /** @param {() => void} hangUp tells the page that its peer connection is not needed any more */
-  constructor(hangUp) {
+/** A peer connection, which comes when the page has made it; its `control` channel carries what must arrive. */
+export class PeerLine {
+  /**
+   * @param {import('./carrier.js').Carrier} carrier
+   * @param {() => void} hangUp tells the page that its peer connection is not needed any more
+   */
+  constructor(carrier, hangUp) {
     this.hangUp = hangUp;
-    /** @type {import('./carrier.js').Carrier} */
-    this.carrier = 'data';
+    this.carrier = carrier;
     this.readyState = 0;
     setTimeout(() => this.readyState === 0 && this.lost(), OPENING_MS);
     /** @type {Line['onopen']} */
@@ -45,51 +55,45 @@ export class ChannelLine {
     this.onmessage = null;
     /** @type {Line['onclose']} */
     this.onclose = null;
-    /** @type {RTCDataChannel | null} */
-    this.control = null;
-    /** @type {RTCDataChannel | null} */
-    this.audio = null;
+    /** @type {RTCDataChannel[]} */
+    this.channels = [];
   }
 
   get bufferedAmount() {
-    return this.audio?.bufferedAmount ?? 0;
+    return 0;
   }
 
-  /**
-   * @param {RTCDataChannel} control
-   * @param {RTCDataChannel} audio
-   */
-  take(control, audio) {
+  /** Whether all that it needs is there. */
+  get complete() {
+    return this.channels.length > 0 && this.channels.every(({ readyState }) => readyState === 'open');
+  }
+
+  /** @param {RTCDataChannel[]} channels `control`, and what else the page has made */
+  take(channels) {
     if (this.readyState !== 0) {
-      control.close();
-      audio.close();
+      for (const channel of channels) channel.close();
       return;
     }
-    this.control = control;
-    this.audio = audio;
-    const opened = () => {
-      if (this.readyState === 0 && control.readyState === 'open' && audio.readyState === 'open') {
-        this.readyState = 1;
-        this.onopen?.({});
-      }
-    };
-    for (const channel of [control, audio]) {
+    this.channels = channels;
+    for (const channel of channels) {
       channel.binaryType = 'arraybuffer';
-      channel.onopen = opened;
+      channel.onopen = () => this.opened();
       channel.onmessage = (event) => this.onmessage?.(event);
       channel.onclose = () => this.lost();
     }
-    opened();
+    this.opened();
+  }
+
+  opened() {
+    if (this.readyState !== 0 || !this.complete) return;
+    this.readyState = 1;
+    this.onopen?.({});
   }
 
   /** @param {Uint8Array<ArrayBuffer>} data */
   send(data) {
-    if (this.control?.readyState === 'open') this.control.send(data);
-  }
-
-  /** @param {Uint8Array<ArrayBuffer>} data */
-  sendAudio(data) {
-    if (this.audio?.readyState === 'open') this.audio.send(data);
+    const [control] = this.channels;
+    if (control?.readyState === 'open') control.send(data);
   }
 
   /** The connection is gone, or was never made. */
@@ -104,9 +108,26 @@ export class ChannelLine {
   close() {
     if (this.readyState === 3) return;
     setTimeout(() => {
-      this.control?.close();
-      this.audio?.close();
+      for (const channel of this.channels) channel.close();
       this.lost();
     });
+  }
+}
+
+/** Two data channels: audio that is lost is not waited for. */
+export class ChannelLine extends PeerLine {
+  /** @param {() => void} hangUp */
+  constructor(hangUp) {
+    super('data', hangUp);
+  }
+
+  get bufferedAmount() {
+    return this.channels[1]?.bufferedAmount ?? 0;
+  }
+
+  /** @param {Uint8Array<ArrayBuffer>} data */
+  sendAudio(data) {
+    const [, audio] = this.channels;
+    if (audio?.readyState === 'open') audio.send(data);
   }
 }

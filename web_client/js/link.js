@@ -8,8 +8,8 @@ import { Trouble } from './words.js';
 export const FAREWELL_MS = 500; // for the goodbye to the server and the take that was being made
 
 /**
- * @typedef {import('./transport-worker.js').FromWorker} FromWorker
- * @typedef {import('./transport-worker.js').ToWorker} ToWorker
+ * @typedef {import('./worker-messages.js').FromWorker} FromWorker
+ * @typedef {import('./worker-messages.js').ToWorker} ToWorker
  * @typedef {Extract<FromWorker, { type: 'take' }>} FinishedTake
  */
 

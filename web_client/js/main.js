@@ -41,7 +41,7 @@ const save = () => remember(memory);
  * @returns {import('./carrier.js').Wanted}
  */
 function transportOf(name) {
-  return name === 'websocket' || name === 'data' ? name : 'auto';
+  return name === 'websocket' || name === 'data' || name === 'track' ? name : 'auto';
 }
 
 const status = byId('status', HTMLElement);

@@ -35,10 +35,14 @@ function probe() {
   }
 }
 
+/** Whether this browser lets a worker see the packets of a track, and decode them. */
+export const canUseTracks = () =>
+  'RTCRtpScriptTransform' in globalThis && 'AudioDecoder' in globalThis && canUseChannels();
+
 /** One connection, from the offer to the end. */
 export class PeerLink {
   /**
-   * @param {(control: RTCDataChannel, audio: RTCDataChannel) => void} onChannels they are not open yet
+   * @param {(channels: RTCDataChannel[]) => void} onChannels they are not open yet
    * @param {() => void} onLost it failed, or was lost
    */
   constructor(onChannels, onLost) {
@@ -47,6 +51,8 @@ export class PeerLink {
     /** @type {RTCPeerConnection | null} */
     this.connection = null;
     this.closed = false;
+    /** @type {{ voice: MediaStreamTrack, worker: Worker, call: number } | null} set it before `open` */
+    this.track = null;
   }
 
   /** Call the server; whatever goes wrong is `onLost`. */
@@ -60,8 +66,12 @@ export class PeerLink {
         if (['failed', 'closed'].includes(connection.connectionState)) this.lost();
       };
       const control = connection.createDataChannel('control');
-      const audio = connection.createDataChannel('audio', { ordered: false, maxRetransmits: 0 });
-      this.onChannels(control, audio);
+      if (this.track) {
+        this.addTrack(connection, this.track);
+        this.onChannels([control]);
+      } else {
+        this.onChannels([control, connection.createDataChannel('audio', { ordered: false, maxRetransmits: 0 })]);
+      }
       await connection.setLocalDescription();
       await gathered(connection);
       const offer = connection.localDescription;
@@ -74,6 +84,16 @@ export class PeerLink {
     } catch {
       this.lost(); // no answer, a refusal, or an answer that this browser does not take: the worker tries again
     }
+  }
+
+  /**
+   * @param {RTCPeerConnection} connection
+   * @param {{ voice: MediaStreamTrack, worker: Worker, call: number }} track
+   */
+  addTrack(connection, { voice, worker, call }) {
+    const { sender, receiver } = connection.addTransceiver(voice, { direction: 'sendrecv' });
+    sender.transform = new RTCRtpScriptTransform(worker, { call, direction: 'send' });
+    receiver.transform = new RTCRtpScriptTransform(worker, { call, direction: 'receive' });
   }
 
   lost() {

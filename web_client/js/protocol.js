@@ -41,11 +41,11 @@ export const DEFAULT_CONTROLS = Object.freeze({
  *   max_frame: number, sessions: number, capacity: number }} ServerHello
  * @typedef {{ type: 'start', session: string, token?: string, resumed?: boolean, voice: string, blend: Blend | null,
  *   converter: string, delay: number, block: number, sample_rate: number,
- *   controls: Partial<Controls> }} ServerStart
+ *   controls: Partial<Controls>, track?: { timestamp: number, position: number } }} ServerStart
  * @typedef {{ type: 'audio', seq: number, position: number, pcm: Uint8Array, held_us: number }} ServerAudio
  * @typedef {{ type: 'controls' } & Partial<Controls> & { voice?: string, blend?: Blend | null }} ServerControls
  * @typedef {{ type: 'stats', t?: number, frames: number, dropped: Record<string, number>, gaps: number,
- *   concealed: number,
+ *   concealed: number, network?: { waited_ms: number } & Record<string, number>,
  *   added_p50_ms: number, added_p99_ms: number, level_in_db: number, level_out_db: number,
  *   sessions: number }} ServerStats
  * @typedef {{ type: 'pitch', position: number, hop: number, f0_in: number[], f0_out: number[] }} ServerPitch

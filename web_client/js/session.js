@@ -7,8 +7,7 @@
  */
 
 import { Calls } from './calls.js';
-import { chooseCarrier } from './carrier.js';
-import { canUseChannels } from './peer.js';
+import { canUse, carrierForLosses, chooseCarrier } from './carrier.js';
 import { Ledger } from './ledger.js';
 import { FAREWELL_MS, Link } from './link.js';
 import { DEFAULT_CONTROLS } from './protocol.js';
@@ -136,14 +135,14 @@ export class Session {
       (trouble) => this.end(failureOf(trouble)),
     );
     const { link } = this;
-    this.calls = new Calls((message, transfer) => link.post(message, transfer));
+    this.calls = new Calls(link, () => this.sound.captureTrack());
     const port = this.sound.transportPort();
     const url = new URL('/ws/live', location.href);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     const { userId, converter } = this.options;
     const { voice, blend, controls } = this;
     const start = { voice, blend, user_id: userId, controls, converter };
-    const mayMove = this.options.transport === 'auto' && canUseChannels();
+    const mayMove = this.options.transport === 'auto' ? carrierForLosses() : null;
     this.link.post({ type: 'open', url: url.href, carrier: this.carrier, mayMove, start, port }, [port]);
   }
 
@@ -198,7 +197,7 @@ export class Session {
         this.hooks.onNotice(MOVES[data.why] ?? '');
         break;
       case 'call':
-        this.calls?.begin(data.call);
+        this.calls?.begin(data.call, data.carrier);
         break;
       case 'hang-up':
         this.calls?.end(data.call);
@@ -285,7 +284,7 @@ export class Session {
   /** @param {import('./carrier.js').Wanted} transport from now on; `auto` decides at the next start */
   setTransport(transport) {
     this.options.transport = transport;
-    if (transport === 'websocket' || (transport === 'data' && canUseChannels())) {
+    if (transport !== 'auto' && canUse(transport)) {
       this.link?.post({ type: 'move', carrier: transport });
     }
   }

@@ -49,7 +49,9 @@ export function snapshotOf(session) {
       parts_ms: {
         microphone: source.latencyMs, // null where the browser does not say
         capture: ms(report?.parts.capture),
+        coding: ms(report?.parts.coding),
         network: ms(report?.parts.network),
+        jitter: ms(report?.parts.jitter),
         server: ms(report?.parts.server),
         algorithm: ms(report?.parts.algorithm),
         buffer: ms(report?.parts.buffer),

@@ -88,6 +88,15 @@ export class Sound {
     return this.graph.transportPort();
   }
 
+  /**
+   * @returns {MediaStreamTrack} what is captured
+   * @throws {Error} there is no context
+   */
+  captureTrack() {
+    if (!this.graph) throw new Error('not running');
+    return this.graph.captureTrack();
+  }
+
   close() {
     this.turn++;
     this.source.close();

@@ -8,76 +8,47 @@
  */
 
 import { Connection } from './connection.js';
-import { ChannelLine, socketLine } from './lines.js';
+import { Dialler } from './dialler.js';
 import { SAMPLE_RATE } from './protocol.js';
 import { Stalls } from './stalls.js';
 import { Take } from './take.js';
+import { USUAL_CODING } from './track-line.js';
+import { Wishes } from './wishes.js';
 
 const STATS_EVERY_MS = 1000;
 const TAKE_TAIL_MS = 1500; // how long a closed take waits for what is still on its way
 
 /**
  * @typedef {import('./protocol.js').ServerMessage} ServerMessage
- * @typedef {import('./protocol.js').Controls} Controls
  * @typedef {import('./connection.js').ConnectionState} ConnectionState
- * @typedef {import('./protocol.js').Blend} Blend
- * @typedef {{ voice: string, blend: Blend | null, user_id: string, converter: string, controls: Controls }} Start
- * @typedef {Partial<Controls> & { voice?: string, blend?: Blend | null }} Change
  * @typedef {import('./carrier.js').Carrier} Carrier
- * @typedef {{ type: 'open', url: string, carrier: Carrier, mayMove: boolean, start: Start, port: MessagePort }
- *   | { type: 'move', carrier: Carrier }
- *   | { type: 'channels', call: number, control: RTCDataChannel, audio: RTCDataChannel }
- *   | { type: 'uncalled', call: number }
- *   | { type: 'attach', port: MessagePort }
- *   | { type: 'controls', controls: Change }
- *   | { type: 'figures', underruns: number, late: number, playout_delay: number }
- *   | { type: 'record', on: boolean }
- *   | { type: 'retry' }
- *   | { type: 'close' }} ToWorker
- * @typedef {{ type: 'state', state: ConnectionState }
- *   | { type: 'message', message: ServerMessage }
- *   | { type: 'counts', sent: number, received: number, skipped: number, roundTripMs: number | null,
- *       reconnections: number }
- *   | { type: 'take', dry: Int16Array<ArrayBuffer>, wet: Int16Array<ArrayBuffer>, missing: number,
- *       sampleRate: number }
- *   | { type: 'recording', seconds: number }
- *   | { type: 'carrier', carrier: Carrier, why: string }
- *   | { type: 'call', call: number }
- *   | { type: 'hang-up', call: number }} FromWorker
+ * @typedef {import('./worker-messages.js').Start} Start
+ * @typedef {import('./worker-messages.js').Change} Change
+ * @typedef {import('./worker-messages.js').ToWorker} ToWorker
+ * @typedef {import('./worker-messages.js').FromWorker} FromWorker
+ * @typedef {import('./worker-messages.js').FromWorklet} FromWorklet
+ * @typedef {import('./worker-messages.js').Transformer} Transformer
  */
 
 const scope = /** @type {{ onmessage: ((event: MessageEvent<ToWorker>) => void) | null,
+  onrtctransform: ((event: { transformer: Transformer }) => void) | null,
   postMessage(message: FromWorker, transfer?: Transferable[]): void, close(): void }} */ (
   /** @type {unknown} */ (self)
 );
-
-/**
- * @param {Pick<Start, 'voice' | 'blend'> & { controls: Partial<Controls> }} start
- * @returns {Record<string, unknown>} all of it that can change, as a `controls` message has it
- */
-const flat = ({ voice, blend, controls }) => ({ voice, blend, ...controls });
-
-/** @param {unknown} a @param {unknown} b both of a `controls` message */
-const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 /** Everything of one stay on the page, from Start to Stop. */
 class Transport {
   /**
    * @param {string} url of the WebSocket
    * @param {Carrier} carrier
-   * @param {boolean} mayMove to data channels, should the WebSocket stand still too often
+   * @param {Carrier | null} mayMove where to go, should the line stand still too often
    * @param {Start} start
    * @param {MessagePort} port
    */
   constructor(url, carrier, mayMove, start, port) {
-    this.url = url;
     this.mayMove = mayMove;
     this.stalls = new Stalls();
-    /** @type {ChannelLine | null} */
-    this.channels = null;
-    this.calls = 0;
-    this.wanted = start; // now ...
-    this.asked = start; // ... and what the server was asked for when the session began
+    this.wishes = new Wishes(start);
     this.base = 0; // worklet count + base = timeline
     this.end = 0; // timeline of the next captured sample
     /** @type {number | null} Timeline of the session's sample 0. */
@@ -93,14 +64,21 @@ class Transport {
     this.take = null;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.takeTimer = undefined;
-    /** @type {{ block: number, algorithm: number } | null} */
+    /** @type {{ block: number, algorithm: number, coding: number } | null} */
     this.path = null;
+    /** @type {import('./protocol.js').ServerStats | null} */
+    this.stats = null;
     this.port = port;
-    this.attach(port);
+    this.dialler = new Dialler(url, {
+      post: (message) => scope.postMessage(message),
+      playMark: () => this.port.postMessage({ type: 'mark' }),
+      captured: () => this.end - this.base,
+      place: () => this.end - (this.origin ??= this.end),
+    });
     this.connection = new Connection(
-      (kind) => this.dial(kind),
+      (kind) => this.dialler.dial(kind),
       {
-        request: () => (this.asked = this.wanted),
+        request: () => this.wishes.ask(),
         onState: (state) => this.stateChanged(state),
         onMessage: (message) => this.incoming(message),
         onCarrier: (kind, why) => {
@@ -110,19 +88,8 @@ class Transport {
       },
       carrier,
     );
+    this.attach(port);
     this.clock = setInterval(() => this.tick(), STATS_EVERY_MS);
-  }
-
-  /**
-   * @param {Carrier} carrier
-   * @returns {import('./lines.js').Line}
-   */
-  dial(carrier) {
-    if (carrier !== 'data') return socketLine(this.url);
-    const call = ++this.calls;
-    this.channels = new ChannelLine(() => scope.postMessage({ type: 'hang-up', call }));
-    scope.postMessage({ type: 'call', call }); // only the page can make a peer connection
-    return this.channels;
   }
 
   /**
@@ -134,7 +101,11 @@ class Transport {
     this.port = port;
     this.base = this.end;
     this.stalls.clear(); // a change of context holds everything up
-    port.onmessage = (event) => this.captured(event.data.position, event.data.pcm);
+    port.onmessage = (/** @type {MessageEvent<FromWorklet>} */ { data }) => {
+      if ('mark' in data) this.dialler.markPlayed(data.mark);
+      else this.captured(data.position, data.pcm);
+    };
+    this.connection.trackReplaced();
     if (this.path) port.postMessage({ type: 'live', resumed: false, ...this.path });
   }
 
@@ -149,7 +120,7 @@ class Transport {
     this.take?.sung(position, pcm);
     if (this.take?.full) this.record(false);
     if (!this.connection.live) return;
-    if (this.origin === null) this.origin = position;
+    this.origin ??= position;
     const bytes = new Uint8Array(pcm.buffer, pcm.byteOffset, pcm.byteLength);
     const seq = this.sequence;
     if (this.connection.sendAudio({ type: 'audio', seq, position: position - this.origin, pcm: bytes })) {
@@ -165,15 +136,15 @@ class Transport {
         if (this.origin === null) return;
         this.received++;
         if (this.mayMove && this.stalls.heard(performance.now())) {
-          this.mayMove = false;
-          this.connection.setCarrier('data', 'stalls');
+          this.connection.setCarrier(this.mayMove, 'stalls');
+          this.mayMove = null;
         }
         const position = message.position + this.origin;
         const pcm = new Int16Array(message.pcm.slice().buffer);
         this.take?.heard(position, pcm);
         if (this.take?.complete) this.finishTake();
-        const held = (message.held_us * SAMPLE_RATE) / 1e6;
-        this.port.postMessage({ type: 'frame', position: position - this.base, pcm, held }, [pcm.buffer]);
+        const parts = this.partsOf(message);
+        this.port.postMessage({ type: 'frame', position: position - this.base, pcm, parts }, [pcm.buffer]);
         return;
       }
       case 'pitch':
@@ -186,37 +157,47 @@ class Transport {
       case 'start': {
         const resumed = message.resumed ?? false;
         if (!resumed) {
-          this.origin = null;
+          if (!message.track) this.origin = null; // a track's was told with what asked for the session
           this.sequence = 0;
         }
         this.starts++;
-        this.sendChanges(resumed ? message : this.asked);
-        this.path = { block: message.block, algorithm: message.delay };
+        this.send(this.wishes.unknown(resumed ? message : undefined));
+        const coding = this.connection.socket?.carriesTrack ? USUAL_CODING : 0;
+        this.path = { block: message.block, algorithm: message.delay, coding };
         this.port.postMessage({ type: 'live', resumed, ...this.path });
         break;
       }
       case 'stats':
+        this.stats = message;
         if (typeof message.t === 'number') this.roundTripMs = performance.now() - message.t;
         break;
     }
     scope.postMessage({ type: 'message', message });
   }
 
-  /** @param {Change} change of how it sounds, now and in the sessions to come */
-  change(change) {
-    const { voice = this.wanted.voice, blend = this.wanted.blend, ...controls } = change;
-    this.wanted = { ...this.wanted, voice, blend, controls: { ...this.wanted.controls, ...controls } };
-    if (this.connection.live) this.connection.send({ type: 'controls', ...change });
+  /**
+   * What of a frame's way is known here.
+   * @param {import('./protocol.js').ServerAudio} frame
+   * @returns {{ server: number, coding: number, jitter: number }} samples
+   */
+  partsOf(frame) {
+    const { socket: line } = this.connection;
+    const waitedMs = (this.stats?.network?.waited_ms ?? 0) + (line?.waitedMs ?? 0);
+    // packets of a track have no room for how long their frame was held
+    const heldMs = line?.carriesTrack ? (this.stats?.added_p50_ms ?? 0) : frame.held_us / 1000;
+    const samples = SAMPLE_RATE / 1000;
+    return { server: heldMs * samples, coding: line?.codingSamples ?? 0, jitter: waitedMs * samples };
   }
 
-  /**
-   * Catch up on what was set while the server was still making the session, or was not reached.
-   * @param {Pick<Start, 'voice' | 'blend'> & { controls: Partial<Controls> }} known to the server
-   */
-  sendChanges(known) {
-    const before = flat(known);
-    const changes = Object.entries(flat(this.wanted)).filter(([name, value]) => !same(value, before[name]));
-    if (changes.length) this.connection.send({ type: 'controls', ...Object.fromEntries(changes) });
+  /** @param {Change} change of how it sounds, now and in the sessions to come */
+  change(change) {
+    this.wishes.change(change);
+    if (this.connection.live) this.send(change);
+  }
+
+  /** @param {Change | null} change */
+  send(change) {
+    if (change) this.connection.send({ type: 'controls', ...change });
   }
 
   /** @param {ConnectionState} state */
@@ -294,14 +275,14 @@ scope.onmessage = (/** @type {MessageEvent<ToWorker>} */ { data }) => {
       break;
     case 'move':
       if (!transport) break;
-      transport.mayMove = false;
+      transport.mayMove = null;
       transport.connection.setCarrier(data.carrier, 'asked');
       break;
     case 'channels':
-      if (transport?.calls === data.call) transport.channels?.take(data.control, data.audio);
+      transport?.dialler.made(data.call, data.channels);
       break;
     case 'uncalled':
-      if (transport?.calls === data.call) transport.channels?.lost();
+      transport?.dialler.lost(data.call);
       break;
     case 'retry':
       transport?.connection.retry();
@@ -312,3 +293,5 @@ scope.onmessage = (/** @type {MessageEvent<ToWorker>} */ { data }) => {
       break;
   }
 };
+
+scope.onrtctransform = (/** @type {{ transformer: Transformer }} */ event) => transport?.dialler.transform(event.transformer);

@@ -4,6 +4,7 @@
  */
 
 import { DelayController } from './delay.js';
+import { GUARD, makeMark } from './mark.js';
 import { Player } from './player.js';
 
 const REPORT_EVERY_S = 0.05;
@@ -11,8 +12,9 @@ const SILENCE = 0.001; // -60 dBFS
 const SMOOTHING = 1 / 32; // of the shown parts of the delay, per frame
 
 /**
- * @typedef {{ type: 'live', block: number, algorithm: number, resumed: boolean } | { type: 'rest' }
- *   | { type: 'frame', position: number, pcm: Int16Array, held: number }} FromTransport
+ * @typedef {{ type: 'live', block: number, algorithm: number, coding: number, resumed: boolean } | { type: 'rest' }
+ *   | { type: 'frame', position: number, pcm: Int16Array,
+ *       parts: { server: number, coding: number, jitter: number } } | { type: 'mark' }} FromTransport
  * @typedef {{ type: 'transport', port: MessagePort } | { type: 'hold', samples: number | null }
  *   | { type: 'tap', on: boolean } | { type: 'close' }} ToWorklet
  * @typedef {object} Report
@@ -21,8 +23,8 @@ const SMOOTHING = 1 / 32; // of the shown parts of the delay, per frame
  * @property {number} delay samples from capture to playout
  * @property {number} needed the smallest delay that would have lost less than one frame in a thousand
  * @property {number} floor what no network can undercut: the captured block and the algorithm
- * @property {{ capture: number, network: number, server: number, algorithm: number, buffer: number }} parts
- *   of `delay`, samples
+ * @property {{ capture: number, coding: number, network: number, jitter: number, server: number, algorithm: number,
+ *   buffer: number }} parts of `delay`, samples
  * @property {number} underruns
  * @property {number} missing samples
  * @property {number} late frames
@@ -74,11 +76,13 @@ class VoiceProcessor extends AudioWorkletProcessor {
     this.framesCaptured = 0;
     this.path = { block: this.frame, algorithm: 0 };
     this.need = 0; // smoothed
-    this.held = 0; // smoothed
+    this.known = { server: 0, coding: 0, jitter: 0 }; // of the need, smoothed
     this.frames = 0;
     this.live = false;
     /** @type {MessagePort | null} */
     this.transport = null;
+    this.mark = makeMark();
+    this.marked = Infinity; // samples since the silence before a mark began
     /** @type {TapChunk | null} */
     this.tap = null;
     this.tapped = 0;
@@ -111,10 +115,8 @@ class VoiceProcessor extends AudioWorkletProcessor {
     switch (message.type) {
       case 'live':
         this.path = { block: Math.max(this.frame, message.block), algorithm: message.algorithm };
-        if (!message.resumed) {
-          this.delay.begin(this.path.block, this.path.algorithm);
-          this.frames = 0;
-        }
+        this.delay.begin(this.path.block + message.coding + message.algorithm, message.resumed);
+        if (!message.resumed) this.frames = 0;
         this.live = true;
         this.player.live(this.captured);
         break;
@@ -126,11 +128,17 @@ class VoiceProcessor extends AudioWorkletProcessor {
         const need = this.captured - message.position;
         const weight = Math.max(SMOOTHING, 1 / ++this.frames);
         this.need += weight * (need - this.need);
-        this.held += weight * (message.held - this.held);
+        for (const part of /** @type {const} */ (['server', 'coding', 'jitter'])) {
+          this.known[part] += weight * (message.parts[part] - this.known[part]);
+        }
         this.delay.observe(need);
         this.player.write(message.position, message.pcm);
         break;
       }
+      case 'mark':
+        this.marked = 0;
+        this.transport?.postMessage({ mark: this.captured + GUARD });
+        break;
     }
   }
 
@@ -149,11 +157,26 @@ class VoiceProcessor extends AudioWorkletProcessor {
       this.output.add(out[i]);
     }
     for (let c = 1; c < outputs[0].length; c++) outputs[0][c].set(out);
+    this.send(outputs[1]?.[0], heard);
     if (this.tap) this.tapBlock(this.tap, heard, out);
     this.captured += out.length;
     this.sinceReport += out.length;
     if (this.sinceReport >= this.reportEvery) this.report();
     return this.open;
+  }
+
+  /**
+   * What goes into the audio track, where there is one: the captured sound, or a mark.
+   * @param {Float32Array | undefined} track
+   * @param {Float32Array | undefined} heard
+   */
+  send(track, heard) {
+    if (!track) return;
+    if (heard) track.set(heard);
+    const end = this.mark.length + 2 * GUARD;
+    for (let i = 0; i < track.length && this.marked < end; i++, this.marked++) {
+      track[i] = this.mark[this.marked - GUARD] ?? 0;
+    }
   }
 
   /** @param {number} sample */
@@ -176,8 +199,10 @@ class VoiceProcessor extends AudioWorkletProcessor {
     const output = this.output.read();
     delay.pass(this.sinceReport, output.peak < SILENCE);
     this.sinceReport = 0;
-    const network = Math.max(0, this.need - path.block - path.algorithm - this.held);
     const known = this.live && this.frames > 0;
+    const { server, coding, jitter } = known ? this.known : { server: 0, coding: 0, jitter: 0 };
+    const elsewhere = path.block + path.algorithm + server + coding + jitter;
+    const network = known ? Math.max(0, this.need - elsewhere) : 0;
     /** @type {Report} */
     const report = {
       type: 'report',
@@ -187,10 +212,12 @@ class VoiceProcessor extends AudioWorkletProcessor {
       floor: delay.floor,
       parts: {
         capture: path.block,
-        network: known ? network : 0,
-        server: known ? this.held : 0,
+        coding,
+        network,
+        jitter,
+        server,
         algorithm: path.algorithm,
-        buffer: delay.delay - path.block - path.algorithm - (known ? network + this.held : 0),
+        buffer: delay.delay - elsewhere - network,
       },
       underruns: player.underruns,
       missing: player.missing,

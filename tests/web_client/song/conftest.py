@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, Route
 
-from bench.browser import Service, snapshot, wait_until
+from bench.page import snapshot, wait_until
+from bench.service import Service
 from pipeline import io
 from tests.songs import RATE, song
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from bench.browser import Service, snapshot, wait_until
+from bench.page import snapshot, wait_until
+from bench.service import Service
 from tests.web_client.song.conftest import MOST_MB, answer, go, wait_done, wait_for
 
 pytestmark = pytest.mark.browser

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
 
-from bench.browser import Service, snapshot, wait_until
+from bench.page import snapshot, wait_until
+from bench.service import Service
 from pipeline.reader import AudioReader
 from tests.songs import RATE
 from tests.web_client.song.conftest import SECONDS, answer, convert, go, wait_done, wait_for
