@@ -3,22 +3,33 @@
 Every session sings its own synthetic line into the real engine at the pace of real time, all blocks at once
 (the worst case for a step). The number is raised until the step no longer holds or audio is dropped.
 Networks run where the settings say (AUTOVOICE_LIVE__DEVICE).
+
+With `--transport`, singers call a server process over that transport instead (`bench.callers`), and the number
+is raised until the 99th percentile of the time from a frame's sending to its rendering's coming reaches 10 ms,
+or one in a thousand renderings is missing. That time is an upper bound of the server's handling: it has the
+network of this machine in it, and what the singers' own process takes.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 from auto_voice.device import device_of
 from auto_voice.settings import load_settings
 from auto_voice.storage.profiles import BUILTIN
+from bench.callers import carry_calls
+from bench.lines import LINES
 from bench.report import Report, parser
 from bench.server import RATE, song
+from bench.service import Service
 from pipeline.converters import DEFAULT, available
 from pipeline.converters.base import Controls, Converter
 from pipeline.voice import Voice
@@ -31,6 +42,8 @@ from realtime.stats import EngineStats
 BLOCK = 480
 COUNTS = (1, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64)
 LIMIT_MS = 8.0
+HANDLING_LIMIT_MS = 10.0
+MOST_LOST = 0.001
 GOALS = {"classic": ">= 16", "native": ">= 8"}
 
 
@@ -91,12 +104,54 @@ def _voice() -> Voice:
 
 
 def main() -> None:
-    """Raise the number of sessions until they no longer fit."""
+    """Find how many fit."""
     arguments = parser(__doc__)
     arguments.add_argument("--seconds", type=float, default=6, help="for each number of sessions")
-    arguments.add_argument("--converter", default=DEFAULT)
+    arguments.add_argument("--converter", help=f"{DEFAULT}, or passthrough with --transport")
+    arguments.add_argument("--transport", choices=list(LINES), help="call a server process over it")
     arguments.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="that share a step's rows")
     args = arguments.parse_args()
+    args.converter = args.converter or ("passthrough" if args.transport else DEFAULT)
+    report = call(args) if args.transport else fill(args)
+    report.finish(args.json)
+
+
+def call(args: argparse.Namespace) -> Report:
+    """Raise the number of singers who call a server until they no longer fit."""
+    carried, p99, cores = 0, None, None
+    with tempfile.TemporaryDirectory() as folder, Service(Path(folder), capacity=COUNTS[-1]) as service:
+        assert service.process is not None
+        address, pid = service.url.removeprefix("http://"), service.process.pid
+        for count in COUNTS:
+            found = asyncio.run(
+                carry_calls(
+                    LINES[args.transport],
+                    args.transport == "track",
+                    address,
+                    pid,
+                    count,
+                    args.seconds,
+                    args.converter,
+                )
+            )
+            p50, p95, last = np.percentile(found.handled_ms, [50, 95, 99])
+            print(
+                f"  {count:3d} singers: handled p50 {p50:.2f} ms, p95 {p95:.2f} ms, p99 {last:.2f} ms; sent p99 "
+                f"{np.percentile(found.lateness_ms, 99):.2f} ms late; {found.lost} of {found.sent} lost; "
+                f"server {found.server_cores:.2f}, singers {found.singer_cores:.2f} cores"
+            )
+            if last >= HANDLING_LIMIT_MS or found.lost > MOST_LOST * found.sent:
+                break
+            carried, p99, cores = count, float(last), found.server_cores
+    report = Report(f"streams of {args.converter} by {args.transport}")
+    report.add("streams", carried, "sessions", ">= 12", int(args.seconds * RATE / BLOCK))
+    report.add("handling_p99_ms", p99, "ms", "< 10")
+    report.add("server_cores", cores, "cores")
+    return report
+
+
+def fill(args: argparse.Namespace) -> Report:
+    """Raise the number of sessions in an engine until they no longer fit."""
     device = device_of(load_settings())
     converters = available(args.threads, device)
     carried, p99, medians = 0, None, []
@@ -119,7 +174,7 @@ def main() -> None:
     report.add("streams", carried, "sessions", GOALS.get(args.converter, ""), int(args.seconds * RATE / BLOCK))
     report.add("step_p99_ms", p99, "ms", "< 8")
     report.add("cost_per_stream_us", None if slope is None else 1000 * slope, "us per 10 ms")
-    report.finish(args.json)
+    return report
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from kernels.conceal import OVERLAP, SILENT
 from realtime.decoder import PcmDecoder
 from realtime.jitter import JUMP, MAX_HOLES, MAX_WAITING, JitterBuffer, Piece
-from realtime.patience import MOST
+from realtime.patience import LEAST, MOST
 from tests.live import Clock
 from tests.lossy import FRAME, RATE, SOURCE, Path, check, drive
 
@@ -43,10 +43,10 @@ def test_frames_in_order_pass_on_at_once() -> None:
 @pytest.mark.parametrize("length", [1, 2, 3, 5, 12, 24])
 @pytest.mark.parametrize("size", [240, 480, 960])
 def test_the_delay_after_a_burst_is_that_before_it(length: int, size: int) -> None:
-    """One frame waits for half a frame; from the next one on, nothing of the loss is left."""
+    """One frame waits for a part of a frame; from the next one on, nothing of the loss is left."""
     path = Path(size=size, hop=size, without=range(20, 20 + length))
     lag = drive(path, 0).lag(path)
-    assert lag[20 + length] == pytest.approx(path.delay + size / RATE / 2)
+    assert lag[20 + length] == pytest.approx(path.delay + LEAST * size / RATE)
     after = [lag[n] for n in range(21 + length, path.frames)]
     assert after == pytest.approx([path.delay] * len(after))
 
@@ -93,17 +93,17 @@ def test_patience_is_forgotten_slowly() -> None:
     buffer = JitterBuffer(PcmDecoder(), clock)
     for n in (0, 2):
         buffer.put(n * FRAME, FRAME, SOURCE[:FRAME])
-    assert buffer.patience == pytest.approx(0.005)  # half a frame
-    clock.now += 0.005
+    assert buffer.patience == pytest.approx(LEAST * 0.01)
+    clock.now += LEAST * 0.01
     assert [p.heard for p in buffer.poll()] == [False, True]
-    clock.now += 0.025
+    clock.now += 0.030 - LEAST * 0.01
     assert buffer.put(FRAME, FRAME, SOURCE[:FRAME]) == []
     assert buffer.counters.late == 1
     assert buffer.patience == pytest.approx(0.030 * 1.25 + 0.002)  # at once what would have sufficed
     clock.now += 1
     assert buffer.patience > 0.03
     clock.now += 30
-    assert buffer.patience == pytest.approx(0.005)
+    assert buffer.patience == pytest.approx(LEAST * 0.01)
 
 
 def test_patience_lasts_while_frames_keep_coming_out_of_order() -> None:
@@ -129,7 +129,7 @@ def test_the_hopelessly_late_teach_no_patience() -> None:
     buffer.poll()
     buffer.put(FRAME, FRAME, SOURCE[:FRAME])
     assert buffer.counters.late == 1
-    assert buffer.patience == pytest.approx(0.005)
+    assert buffer.patience == pytest.approx(LEAST * 0.01)
 
 
 def test_counters_tell_late_reordered_and_repeated_apart() -> None:

@@ -33,7 +33,7 @@ def test_a_missing_frame_is_waited_for_and_not_missed_afterwards(modules: Page) 
         f"""async () => {{ {ORDER}
           put(0, 0); put(20, 2); put(30, 3); put(40, 4); put(50, 5); order.close(); return passed; }}"""
     )
-    assert passed == [[0, 0], [30, 960], [30, 1440], [40, 1920], [50, 2400]]  # half a frame, then all
+    assert passed == [[0, 0], [30, 960], [30, 1440], [40, 1920], [50, 2400]]  # a quarter of a frame, then all
 
 
 def test_lateness_teaches_patience(modules: Page) -> None:

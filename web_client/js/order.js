@@ -5,6 +5,7 @@
  */
 
 const MOST_MS = 60; // what comes later than that is not worth waiting for
+const LEAST = 1 / 192; // ms a sample: a quarter of a frame, where all comes in order
 const FADING_MS = 10_000; // in which the memory of lateness shrinks to a third
 const MARGIN = 1.25; // so much more than the lateness that was seen ...
 const EXTRA_MS = 2;
@@ -116,7 +117,7 @@ export class Order {
    * @param {number} samples of a frame
    */
   patienceMs(now, samples) {
-    return Math.min(MOST_MS, Math.max(this.held(now), samples / 96));
+    return Math.min(MOST_MS, Math.max(this.held(now), LEAST * samples));
   }
 
   close() {
