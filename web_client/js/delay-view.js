@@ -20,6 +20,9 @@ const PARTS = [
 
 /** @typedef {import('./snapshot.js').Snapshot} Snapshot */
 
+/** Those that a WebSocket has not. */
+const MAY_BE_NONE = new Set(['coding', 'jitter']);
+
 /** Shows a snapshot of the session. */
 export class DelayView {
   constructor() {
@@ -47,7 +50,7 @@ export class DelayView {
   }
 
   /** @param {Snapshot} snapshot */
-  show({ delay, counters, sessions, capacity, audio, converter, state }) {
+  show({ delay, counters, sessions, capacity, audio, converter, state, transport }) {
     const known = state === 'live' && delay.loop_ms > 0;
     setText(this.total, known ? delay.mouth_to_ear_ms.toFixed(0) : '–');
     this.atLeast.hidden = !known || delay.parts_ms.microphone !== null;
@@ -55,12 +58,13 @@ export class DelayView {
     for (const [name, { segment, value, row }] of this.parts) {
       const part = delay.parts_ms[/** @type {keyof typeof delay.parts_ms} */ (name)];
       segment.style.flexGrow = known ? (Math.max(0, part ?? 0) / sum).toFixed(4) : '0';
+      segment.hidden = row.hidden = MAY_BE_NONE.has(name) && transport === 'websocket';
       const words = part === null ? 'unknown' : `${part.toFixed(1)} ms`.replace('-', '−');
       setText(value, known ? words : '–');
       row.classList.toggle('bad', known && (part ?? 0) < 0);
     }
     this.bar.classList.toggle('empty', !known);
-    const words = PARTS.map(([name, word]) => {
+    const words = PARTS.filter(([name]) => !this.parts.get(name)?.row.hidden).map(([name, word]) => {
       const part = delay.parts_ms[name];
       return part === null ? `${word} unknown` : `${word} ${part.toFixed(0)} ms`;
     });
