@@ -13,15 +13,17 @@ from rich.console import Console
 from rich.markup import escape
 
 from auto_voice import __version__
+from auto_voice.cli_config import config as config_commands
 from auto_voice.cli_songs import convert_song, jobs, separate_song
 from auto_voice.cli_voices import convert_voice, voice_clone, voices
-from auto_voice.settings import SettingsError, load_settings
+from auto_voice.settings import Settings, SettingsError, load_settings
 
 app = typer.Typer(
     help="AutoVoice: sing into the browser and hear another voice.", no_args_is_help=True, add_completion=False
 )
 app.add_typer(voices, name="voices")
 app.add_typer(jobs, name="jobs")
+app.add_typer(config_commands, name="config")
 app.command("convert")(convert_song)
 app.command("separate")(separate_song)
 app.command("voice-clone")(voice_clone)
@@ -45,8 +47,11 @@ def serve(
     """Serve the page and the API."""
     from auto_voice.logs import set_up_logging
 
-    settings = load_settings(config).listening_on(host, port)
-    set_up_logging(settings.logging)
+    def read() -> Settings:
+        return load_settings(config).listening_on(host, port)
+
+    settings = read()
+    set_up_logging(settings.logging, settings.server.debug)
     if (cert is None) != (key is None):
         raise SettingsError("--cert and --key go together")
     context = None
@@ -64,7 +69,7 @@ def serve(
     console.print(
         f"AutoVoice {__version__} starts (the first time it compiles for 20 s or so)", highlight=False
     )
-    application = create_app(settings)
+    application = create_app(settings, read)
 
     def ready() -> None:
         console.print(f"AutoVoice {__version__} on [bold]{url}[/] (Ctrl+C ends it)", highlight=False)

@@ -50,9 +50,9 @@ def _quiet() -> None:
 
 def _preset(settings: Settings, name: str | None) -> str:
     preset = name or settings.quality.default_preset
-    if preset not in settings.quality.presets:
+    if preset not in settings.quality.allowed:
         raise SettingsError(
-            f"there is no preset {preset!r}", f"use one of {', '.join(settings.quality.presets)}"
+            f"there is no preset {preset!r}", f"use one of {', '.join(settings.quality.allowed)}"
         )
     return preset
 

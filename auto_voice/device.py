@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 
 from auto_voice.settings import Settings, SettingsError
+from pipeline.converters.base import Converter
 
 
 @cache
-def gpu_available() -> bool:
-    """Whether torch sees a CUDA device that computes in bfloat16."""
+def gpu_available(device_id: int = 0) -> bool:
+    """Whether torch sees that CUDA device, and it computes in bfloat16."""
     import torch
 
-    return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    if not torch.cuda.is_available() or device_id >= torch.cuda.device_count():
+        return False
+    with torch.cuda.device(device_id):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def cores() -> int:
@@ -22,17 +28,47 @@ def cores() -> int:
     return min(len(allowed(0)) if allowed else os.cpu_count() or 1, 64)
 
 
-def device_of(settings: Settings) -> str:
-    """The device that the settings ask for: "cpu" or "cuda".
+@dataclass(frozen=True)
+class Device:
+    """What networks run on, as torch names it, and what is wrong with that, if something is."""
+
+    name: str
+    trouble: str | None = None
+
+
+def choose_device(settings: Settings) -> Device:
+    """The device that the settings ask for, or the CPU where they allow that.
 
     Raises:
-        SettingsError: a GPU is asked for where there is none.
+        SettingsError: a GPU is asked for where there is none, and nothing else will do.
     """
-    wanted = settings.live.device
-    if wanted == "auto":
-        return "cuda" if gpu_available() else "cpu"
-    if wanted == "cuda" and not gpu_available():
-        raise SettingsError(
-            "live.device is cuda, but torch finds no CUDA device with bfloat16", "set it to auto or cpu"
-        )
-    return wanted
+    gpu = settings.gpu
+    if gpu.device != "cpu" and gpu_available(gpu.device_id):
+        return Device(f"cuda:{gpu.device_id}")
+    if gpu.device != "cuda":
+        return Device("cpu")
+    trouble = f"gpu.device is cuda, but torch finds no CUDA device {gpu.device_id} with bfloat16"
+    if not gpu.allow_fallback:
+        raise SettingsError(trouble, "set it to auto or cpu, or allow gpu.allow_fallback")
+    return Device("cpu", f"{trouble}: running on the CPU")
+
+
+def converters(settings: Settings, threads: int | None = None) -> dict[str, Callable[[int], Converter]]:
+    """Every converter, made as the settings want it.
+
+    Args:
+        settings: the whole configuration.
+        threads: that share the rows of a step, where not those of the settings.
+
+    Raises:
+        SettingsError: as `choose_device`.
+    """
+    from pipeline.converters import available
+
+    gpu = settings.gpu
+    return available(
+        threads or settings.live.threads or cores(),
+        choose_device(settings).name,
+        precise=not gpu.mixed_precision,
+        graphs=gpu.cuda_graphs,
+    )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from auto_voice.device import cores, device_of
+from auto_voice.device import choose_device, converters, cores
 from auto_voice.settings import Settings, SettingsError
 
 PACKAGES = ("torch", "numba", "aiohttp", "av", "soxr", "onnxruntime")
@@ -61,12 +61,14 @@ def _devices(settings: Settings) -> Verdict:
 
     found = f"{cores()} CPU cores, "
     try:
-        device = device_of(settings)
+        device = choose_device(settings)
     except SettingsError as problem:
         return Verdict("devices", False, found + problem.message, problem.suggestions[0])
-    if device == "cpu":
+    if device.trouble:
+        return Verdict("devices", False, found + device.trouble, "check the driver, or set gpu.device to auto")
+    if device.name == "cpu":
         return Verdict("devices", True, found + "networks run on the CPU")
-    return Verdict("devices", True, f"{found}networks run on {torch.cuda.get_device_name(0)}")
+    return Verdict("devices", True, f"{found}networks run on {torch.cuda.get_device_name(device.name)}")
 
 
 def _folders(settings: Settings) -> Verdict:
@@ -134,7 +136,7 @@ def _voices(settings: Settings) -> Verdict:
 
 def _self_test(settings: Settings) -> Verdict:
     """Two seconds of a synthetic voice through the real converter, block by block, an octave up."""
-    from pipeline.converters import DEFAULT, available
+    from pipeline.converters import DEFAULT
     from pipeline.converters.base import Controls
     from pipeline.converters.stream import convert_recording
     from pipeline.pitch.live import track
@@ -142,10 +144,9 @@ def _self_test(settings: Settings) -> Verdict:
 
     block = 48 * settings.live.block_ms
     try:
-        device = device_of(settings)
+        converter = converters(settings, threads=1)[DEFAULT](block)
     except SettingsError as problem:
         return Verdict("self-test", False, problem.message, problem.suggestions[0])
-    converter = available(1, device)[DEFAULT](block)
     voice = sing(vibrato(196.0, SELF_TEST_S, 48_000), 48_000, np.random.default_rng(1))
     controls = Controls(pitch_semitones=12.0, auto_pitch=False)
     convert_recording(converter, voice, None, controls)  # compiles, where that has not been done

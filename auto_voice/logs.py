@@ -3,19 +3,49 @@
 from __future__ import annotations
 
 import logging
+from logging.handlers import RotatingFileHandler
 
-from auto_voice.settings import LoggingSettings
+from auto_voice.sections import LoggingSettings
+
+FIELDS = "%(asctime)s %(name)s %(levelname)s %(message)s"
 
 
-def set_up_logging(settings: LoggingSettings) -> None:
-    """Log to standard error, as lines for people or as JSON."""
-    handler = logging.StreamHandler()
+def set_up_logging(settings: LoggingSettings, debug: bool = False, part: str = "") -> None:
+    """Log to standard error, as lines for people or as JSON, and to a file that rotates, where one is named.
+
+    Calling it again changes over; nothing is lost in between.
+
+    Args:
+        settings: what is logged, and how.
+        debug: log everything.
+        part: of the program that this process is, if not the server; it has a file of its own beside the
+            server's, because two processes cannot rotate one.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
     if settings.format == "json":
-        from pythonjsonlogger.json import JsonFormatter
-
-        handler.setFormatter(JsonFormatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+        handlers[0].setFormatter(_json())
     else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"))
-    logging.basicConfig(level=settings.level, handlers=[handler], force=True)
+        handlers[0].setFormatter(
+            logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
+        )
+    if settings.file is not None:
+        file = settings.file.with_stem(f"{settings.file.stem}.{part}") if part else settings.file
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(
+            RotatingFileHandler(
+                file, maxBytes=settings.max_bytes, backupCount=settings.backup_count, encoding="utf-8"
+            )
+        )
+        handlers[1].setFormatter(_json())
+    logging.basicConfig(level="DEBUG" if debug else settings.level, handlers=handlers, force=True)
     for chatty in ("numba", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _json() -> logging.Formatter:
+    from pythonjsonlogger.json import JsonFormatter
+
+    return JsonFormatter(FIELDS)

@@ -1,23 +1,54 @@
 """All configuration, as one typed object.
 
-Sources, later ones winning: `config/default.yaml`, the file that `--config` or `AUTOVOICE_CONFIG` names, and
-environment variables such as `AUTOVOICE_SERVER__PORT=5001`. Nobody else reads the environment.
+Sources, later ones winning: `config/default.yaml`, the files that `--config` or `AUTOVOICE_CONFIG` names (several
+with `:` between, as in PATH), and environment variables such as `AUTOVOICE_SERVER__PORT=5001`. Nobody else reads
+the environment.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
+
+from auto_voice.sections import (
+    CacheSettings,
+    DatabaseSettings,
+    GpuSettings,
+    LimitSettings,
+    LiveSettings,
+    LoggingSettings,
+    MonitoringSettings,
+    QualitySettings,
+    Section,
+    ServerSettings,
+    StorageSettings,
+)
 
 DEFAULTS = Path(__file__).resolve().parent.parent / "config" / "default.yaml"
 PREFIX = "AUTOVOICE_"
 NOT_SETTINGS = {"AUTOVOICE_CONFIG", "AUTOVOICE_TEST_AUDIO"}
+
+# What operators of other AutoVoice servers know, and why it is not here.
+REFUSED = {
+    "live.device": "it is gpu.device",
+    "cache.max_cache_size_gb": "it is storage.max_cache_size_gb",
+    "cache.prewarm_models": "what live sessions need is always warmed before anybody is served",
+    "cache.voice_profile_ttl_days": "voices are people's work: they are deleted by those who own them only",
+    "gpu.enable_tensorrt": "a step is one CUDA graph of a small network; no engine is built for it",
+    "gpu.max_batch_size": "all live singers are one batch: live.capacity bounds it",
+    "gpu.pin_memory": "10 ms of sound are too little for it: graphs copy from their own buffers",
+    "limits.worker_threads": "live.threads share the singers, and limits.concurrent_conversions the songs",
+    "monitoring.prometheus_port": "/metrics is served where the page is, at server.port",
+    "monitoring.health_check_interval": "health is examined when it is asked for: set it where you ask",
+    "quality.presets.*.vocoder_quality": "there is one vocoder, and no worse one to save time",
+}
 
 
 class SettingsError(Exception):
@@ -31,124 +62,11 @@ class SettingsError(Exception):
         self.suggestions = list(suggestions)
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ServerSettings(_Section):
-    """Where the server listens."""
-
-    host: str
-    port: int = Field(ge=0, le=65_535)
-
-
-class StorageSettings(_Section):
-    """Where files are kept; folders not named lie in `data_dir`."""
-
-    data_dir: Path
-    voice_profiles_dir: Path
-    models_dir: Path
-    temp_dir: Path
-    cache_dir: Path
-    results_dir: Path
-    max_cache_size_gb: float = Field(gt=0)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill(cls, values: Any) -> Any:
-        if not isinstance(values, dict) or not values.get("data_dir"):
-            return values  # refused in pydantic's own words
-        data = Path(str(values["data_dir"])).expanduser()
-        named = {
-            "voice_profiles_dir": data / "voice_profiles",
-            "models_dir": data / "models",
-            "temp_dir": data / "temp",
-            "cache_dir": data / "cache",
-            "results_dir": data / "results",
-        }
-        given = {k: Path(str(v)).expanduser() for k, v in values.items() if v and k in named}
-        unknown = {k: v for k, v in values.items() if k not in named and k != "data_dir"}
-        return {"data_dir": data, **named, **given, **unknown}
-
-
-class LimitSettings(_Section):
-    """What one request may ask for."""
-
-    max_audio_size_mb: int = Field(gt=0)
-    min_profile_duration_s: float = Field(gt=0)
-    max_profile_duration_s: float = Field(gt=0)
-    concurrent_clones: int = Field(gt=0)
-    max_song_duration_s: float = Field(gt=0)
-    concurrent_conversions: int = Field(ge=0, le=64)
-    queue_enabled: bool
-    max_queue_size: int = Field(gt=0)
-
-
-class IceServerSettings(_Section):
-    """A STUN or TURN server."""
-
-    urls: list[Annotated[str, Field(pattern=r"^(stun|stuns|turn|turns):\S+$")]] = Field(min_length=1)
-    username: str | None = None
-    credential: str | None = None
-
-
-class LiveSettings(_Section):
-    """Live sessions."""
-
-    capacity: int = Field(gt=0, le=1024)
-    block_ms: Literal[10, 20, 40]
-    max_step_fraction: float = Field(gt=0, le=1)
-    resume_seconds: float = Field(ge=0, le=600)
-    threads: int = Field(ge=0, le=64)
-    device: Literal["auto", "cpu", "cuda"]
-    ice_servers: list[IceServerSettings]
-
-
-class PresetSettings(_Section):
-    """How much work a song is worth."""
-
-    separation_model: Literal["spleeter", "htdemucs", "htdemucs_ft"]
-    separation_shifts: int = Field(ge=0, le=20)
-
-
-class QualitySettings(_Section):
-    """The presets of song conversion."""
-
-    default_preset: str
-    presets: dict[str, PresetSettings]
-
-    @model_validator(mode="after")
-    def _default_is_one(self) -> QualitySettings:
-        if self.default_preset not in self.presets:
-            raise ValueError(f"default_preset must be one of {', '.join(self.presets)}")
-        return self
-
-
-class CacheSettings(_Section):
-    """How long things are kept."""
-
-    separation_ttl_hours: float = Field(gt=0)
-    conversion_ttl_hours: float = Field(gt=0)
-    cleanup_interval_hours: float = Field(gt=0)
-
-
-class DatabaseSettings(_Section):
-    """Where jobs are kept."""
-
-    url: str  # empty: jobs.db in storage.data_dir
-
-
-class LoggingSettings(_Section):
-    """What is logged, and how."""
-
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
-    format: Literal["console", "json"]
-
-
-class Settings(_Section):
+class Settings(Section):
     """The whole configuration."""
 
     server: ServerSettings
+    gpu: GpuSettings
     storage: StorageSettings
     limits: LimitSettings
     live: LiveSettings
@@ -156,6 +74,7 @@ class Settings(_Section):
     cache: CacheSettings
     database: DatabaseSettings
     logging: LoggingSettings
+    monitoring: MonitoringSettings
 
     @property
     def database_url(self) -> str:
@@ -189,24 +108,39 @@ def load_settings(config_file: Path | None = None, environ: Mapping[str, str] = 
     """Read and check the configuration.
 
     Raises:
-        SettingsError: a file that cannot be read, an unknown key, or a value out of range; says which.
+        SettingsError: a file that cannot be read, an unknown or refused key, a value out of range; says which.
+    """
+    return load_with_sources(config_file, environ)[0]
+
+
+def load_with_sources(
+    config_file: Path | None = None, environ: Mapping[str, str] = os.environ
+) -> tuple[Settings, dict[str, str]]:
+    """The same, and where each value came from: "server.port" -> a file or the name of a variable.
+
+    Raises:
+        SettingsError: as `load_settings`.
     """
     if config_file is None and environ.get("AUTOVOICE_CONFIG"):
         config_file = Path(environ["AUTOVOICE_CONFIG"])
-    values = _read(DEFAULTS)
-    if config_file is not None:
-        _merge(values, _read(config_file))
+    sources: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    named = str(config_file).split(os.pathsep) if config_file is not None else []
+    for file in (DEFAULTS, *map(Path, named)):
+        _merge(values, _read(file), file.name if file == DEFAULTS else str(file), sources)
     for name, value in environ.items():
         if name.startswith(PREFIX) and name not in NOT_SETTINGS:
             keys = name.removeprefix(PREFIX).lower().split("__")
             nested: dict[str, Any] = {keys[-1]: _scalar(value)}
             for key in reversed(keys[:-1]):
                 nested = {key: nested}
-            _merge(values, nested)
+            _merge(values, nested, name, sources)
     storage = values["storage"]
     if isinstance(storage, dict) and not storage.get("data_dir"):
         storage["data_dir"] = _user_data(environ)
-    return _validated(values)
+        sources["storage.data_dir"] = "the home folder"
+    _refuse(sources)
+    return _validated(values), sources
 
 
 def _scalar(text: str) -> str | int | float | list[Any] | None:
@@ -230,12 +164,24 @@ def _read(file: Path) -> dict[str, Any]:
     return values
 
 
-def _merge(base: dict[str, Any], changes: dict[str, Any]) -> None:
+def _merge(
+    base: dict[str, Any], changes: dict[str, Any], source: str, sources: dict[str, str], place: str = ""
+) -> None:
     for key, value in changes.items():
-        if isinstance(value, dict) and isinstance(base.get(key), dict):
-            _merge(base[key], value)
+        name = f"{place}{key}"
+        if isinstance(value, dict) and (isinstance(base.get(key), dict) or key not in base):
+            _merge(base.setdefault(key, {}), value, source, sources, f"{name}.")
         else:
             base[key] = value
+            sources[name] = source
+
+
+def _refuse(names: Iterable[str]) -> None:
+    """Tell of the first setting that is known, and not there on purpose."""
+    for name in names:
+        for pattern, reason in REFUSED.items():
+            if fnmatchcase(name, pattern):
+                raise SettingsError(f"{name!r} is not a setting here: {reason}", "leave it out")
 
 
 def _names_at(place: tuple[int | str, ...]) -> list[str]:

@@ -43,7 +43,7 @@ class Caller:
 
     Args:
         line: not open yet.
-        shift: samples by which a rendering begins before the frame that completes it: what the codecs hear ahead.
+        shift: samples by which a rendering begins before the frame that completes it: the codecs hear ahead.
     """
 
     def __init__(self, line: Line, shift: int) -> None:

@@ -2,7 +2,7 @@
 
 Every session sings its own synthetic line into the real engine at the pace of real time, all blocks at once
 (the worst case for a step). The number is raised until the step no longer holds or audio is dropped.
-Networks run where the settings say (AUTOVOICE_LIVE__DEVICE).
+Networks run where the settings say (AUTOVOICE_GPU__DEVICE).
 
 With `--transport`, singers call a server process over that transport instead (`bench.callers`), and the number
 is raised until the 99th percentile of the time from a frame's sending to its rendering's coming reaches 10 ms,
@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from auto_voice.device import device_of
+from auto_voice.device import choose_device
 from auto_voice.settings import load_settings
 from auto_voice.storage.profiles import BUILTIN
 from bench.callers import carry_calls
@@ -135,9 +135,10 @@ def call(args: argparse.Namespace) -> Report:
                 )
             )
             p50, p95, last = np.percentile(found.handled_ms, [50, 95, 99])
+            late = np.percentile(found.lateness_ms, 99)
             print(
-                f"  {count:3d} singers: handled p50 {p50:.2f} ms, p95 {p95:.2f} ms, p99 {last:.2f} ms; sent p99 "
-                f"{np.percentile(found.lateness_ms, 99):.2f} ms late; {found.lost} of {found.sent} lost; "
+                f"  {count:3d} singers: handled p50 {p50:.2f} ms, p95 {p95:.2f} ms, p99 {last:.2f} ms; "
+                f"sent p99 {late:.2f} ms late; {found.lost} of {found.sent} lost; "
                 f"server {found.server_cores:.2f}, singers {found.singer_cores:.2f} cores"
             )
             if last >= HANDLING_LIMIT_MS or found.lost > MOST_LOST * found.sent:
@@ -152,7 +153,7 @@ def call(args: argparse.Namespace) -> Report:
 
 def fill(args: argparse.Namespace) -> Report:
     """Raise the number of sessions in an engine until they no longer fit."""
-    device = device_of(load_settings())
+    device = choose_device(load_settings()).name
     converters = available(args.threads, device)
     carried, p99, medians = 0, None, []
     for count in COUNTS:

@@ -30,19 +30,23 @@ class Replay:
         features: inputs per row.
         spare: a row that nobody uses: batches are filled up with it.
         device: where all of it is.
+        graphs: record on a GPU; otherwise every kernel is launched, as on the CPU.
     """
 
-    def __init__(self, function: Function, features: int, spare: int, device: torch.device) -> None:
+    def __init__(
+        self, function: Function, features: int, spare: int, device: torch.device, graphs: bool = True
+    ) -> None:
         self._function = function
         self._features = features
         self._spare = spare
         self._device = device
         self._recorded: dict[int, tuple[Tensor, Tensor, Tensor, torch.cuda.CUDAGraph]] = {}
-        self._pool = torch.cuda.graph_pool_handle() if device.type == "cuda" else None
+        self._records = graphs and device.type == "cuda"
+        self._pool = torch.cuda.graph_pool_handle() if self._records else None
 
     def record(self, most: int) -> None:
-        """Record every size that up to `most` rows run in, so that no live step has to. Nothing on the CPU."""
-        if self._device.type != "cuda":
+        """Record every size that up to `most` rows run in, so that no live step has to."""
+        if not self._records:
             return
         with torch.inference_mode():
             for size in (1 << power for power in range(padded_size(most).bit_length())):
@@ -52,8 +56,8 @@ class Replay:
         """Outputs (n, …) for n `rows` (n,) and `inputs` (n, features), all on the CPU; valid until the next."""
         count = len(rows)
         size = padded_size(count)
-        if self._device.type != "cuda":
-            return self._function(rows, inputs)
+        if not self._records:
+            return self._function(rows.to(self._device), inputs.to(self._device)).cpu()
         if size not in self._recorded:
             self._recorded[size] = self._record(size)
         static_rows, static_inputs, outputs, graph = self._recorded[size]

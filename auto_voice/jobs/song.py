@@ -125,7 +125,9 @@ class SongConverter:
     def _entry(
         self, kind: str, key: str, use_cache: bool, build: Callable[[Path], None], waiting: Callable[[], None]
     ) -> tuple[Path, bool]:
-        if not use_cache:  # an entry of its own: others may be using the known one
+        if not (
+            use_cache and self._settings.cache.cache_intermediate_results
+        ):  # an entry of its own: others may be using the known one
             key = content_key(key, uuid.uuid4())
         return self._cache.get_or_build(kind, key, build, waiting=waiting)
 

@@ -42,12 +42,12 @@ class Supervisor:
     """Runs `limits.concurrent_conversions` worker processes.
 
     Args:
-        settings: the whole configuration.
+        settings: the whole configuration; what is set later is for workers that start later.
         store: the jobs, for what dead workers leave behind.
     """
 
     def __init__(self, settings: Settings, store: JobStore) -> None:
-        self._settings = settings
+        self.settings = settings
         self._store = store
         self._places = [Place() for _ in range(settings.limits.concurrent_conversions)]
         self._stop = threading.Event()
@@ -94,7 +94,7 @@ class Supervisor:
             try:
                 self._tend()
                 if time.monotonic() >= self._clean_at:
-                    self._clean_at = time.monotonic() + 3600 * self._settings.cache.cleanup_interval_hours
+                    self._clean_at = time.monotonic() + 3600 * self.settings.cache.cleanup_interval_hours
                     self.clean()
             except (SQLAlchemyError, OSError):
                 log.exception("the workers could not be tended to; trying again")
@@ -106,7 +106,7 @@ class Supervisor:
     def _tend(self) -> None:
         """Take note of dead workers and start what is missing."""
         now = time.monotonic()
-        for place in self._places:
+        for number, place in enumerate(self._places, 1):
             if place.process is not None and not place.process.is_alive():
                 log.warning("worker %s ended with code %s", place.process.pid, place.process.exitcode)
                 place.process.join()
@@ -118,23 +118,23 @@ class Supervisor:
                 place.token = uuid.uuid4().hex
                 context = multiprocessing.get_context("spawn")
                 place.process = context.Process(
-                    target=work, args=(self._settings, place.token, os.getpid()), name="autovoice-worker"
+                    target=work, args=(self.settings, place.token, os.getpid(), number), name="autovoice-worker"
                 )
                 place.process.start()
                 place.died = False
 
     def clean(self) -> None:
         """Remove results whose time is over, uploads of nobody, and what the cache need not keep."""
-        keep_s = self._settings.cache.conversion_ttl_hours * 3600
-        results = self._settings.storage.results_dir
+        keep_s = self.settings.cache.conversion_ttl_hours * 3600
+        results = self.settings.storage.results_dir
         for job_id in self._store.expire(max(KEEP_ROWS_S, keep_s)):
             shutil.rmtree(results / job_id, ignore_errors=True)
         for folder in list(results.iterdir()) if results.is_dir() else []:
             if time.time() - _modified(folder) > keep_s + 86_400:
                 shutil.rmtree(folder, ignore_errors=True)
-        open_cache(self._settings).clean()
-        sweep(self._settings.storage.temp_dir, "clone-")
-        sweep(self._settings.storage.voice_profiles_dir, ".new-", ".old-")
+        open_cache(self.settings).clean()
+        sweep(self.settings.storage.temp_dir, "clone-")
+        sweep(self.settings.storage.voice_profiles_dir, ".new-", ".old-")
 
 
 def _modified(path: Path) -> float:

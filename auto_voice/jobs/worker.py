@@ -204,13 +204,13 @@ def open_cache(settings: Settings) -> Any:
     )
 
 
-def work(settings: Settings, token: str, parent: int) -> None:
-    """Entry of a worker process."""
+def work(settings: Settings, token: str, parent: int, number: int) -> None:
+    """Entry of a worker process, the `number`th."""
     from auto_voice.logs import set_up_logging
 
     with contextlib.suppress(OSError):
         os.nice(10)  # live sessions come first
-    set_up_logging(settings.logging)
+    set_up_logging(settings.logging, settings.server.debug, f"worker{number}")
     worker = Worker(settings, token, parent)
     signal.signal(signal.SIGTERM, lambda number, frame: worker.stop())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the server's affair

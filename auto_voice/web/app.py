@@ -6,24 +6,28 @@ import asyncio
 import contextlib
 import importlib
 import logging
+import signal
 import ssl
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
 
-from auto_voice.device import cores, device_of
+from auto_voice.configuration import Current
+from auto_voice.device import converters
 from auto_voice.jobs.store import JobStore, migrate
 from auto_voice.jobs.supervisor import Supervisor
+from auto_voice.logs import set_up_logging
 from auto_voice.settings import Settings
 from auto_voice.storage.errors import StorageError
 from auto_voice.storage.profiles import ProfileStore
 from auto_voice.web import api, conversion, health, live_offer, metrics, openapi, websocket_handler
 from auto_voice.web.cloning import Cloning
 from auto_voice.web.errors import errors_as_json
-from pipeline.converters import available
+from auto_voice.web.time_limit import limit_time
 from pipeline.voice import Voice
 from realtime.engine import Engine
 from realtime.errors import VoiceNotFound
@@ -82,6 +86,22 @@ async def _run_engine(app: web.Application) -> AsyncIterator[None]:
     engine.stop()
 
 
+async def _reload_on_signal(app: web.Application) -> AsyncIterator[None]:
+    current = app[health.CURRENT]
+    current.listeners.append(lambda settings: apply(app, settings))
+    if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, current.on_signal)
+    yield
+
+
+def apply(app: web.Application, settings: Settings) -> None:
+    """Let everything that keeps settings of its own have the new ones."""
+    set_up_logging(settings.logging, settings.server.debug)
+    app[api.CLONING].settings = settings
+    app[health.SUPERVISOR].settings = settings
+    app[websocket_handler.SESSIONS].resume_seconds = settings.live.resume_seconds
+
+
 async def _watch_loop(app: web.Application) -> AsyncIterator[None]:
     task = asyncio.create_task(app[metrics.METRICS].watch_loop())
     yield
@@ -103,11 +123,15 @@ async def _close_cloning(app: web.Application) -> AsyncIterator[None]:
     await app[api.CLONING].close()
 
 
-def create_app(settings: Settings) -> web.Application:
-    """Build the whole server for these settings; nothing runs before it is started."""
+def create_app(settings: Settings, read: Callable[[], Settings] | None = None) -> web.Application:
+    """Build the whole server; nothing runs before it is started.
+
+    Args:
+        settings: what it is built for.
+        read: reads them again, on SIGHUP.
+    """
     app = web.Application(
-        middlewares=[metrics.count_requests, errors_as_json],
-        client_max_size=settings.limits.max_audio_size_mb * 2**20 + 2**20,
+        middlewares=[metrics.count_requests, errors_as_json, limit_time],
     )
     storage = settings.storage
     for folder in (
@@ -121,12 +145,12 @@ def create_app(settings: Settings) -> web.Application:
     migrate(settings.database_url)
     store = ProfileStore(settings.storage.voice_profiles_dir)
     engine = Engine(
-        available(settings.live.threads or cores(), device_of(settings)),
+        converters(settings),
         capacity=settings.live.capacity,
         block=48 * settings.live.block_ms,
         max_busy=settings.live.max_step_fraction,
     )
-    app[health.SETTINGS] = settings
+    app[health.CURRENT] = Current(settings, read)
     app[api.STORE] = store
     app[api.CLONING] = Cloning(settings, store)
     app[websocket_handler.ENGINE] = engine
@@ -140,16 +164,17 @@ def create_app(settings: Settings) -> web.Application:
     app[metrics.METRICS] = metrics.Metrics(engine, store, app[conversion.JOBS])
     app.on_response_prepare.append(_add_headers)
     app.on_shutdown.extend([websocket_handler.shut_down, conversion.shut_down])
-    app.cleanup_ctx.extend([_run_engine, _watch_loop, _close_cloning, _run_workers])
+    app.cleanup_ctx.extend([_reload_on_signal, _run_engine, _watch_loop, _close_cloning, _run_workers])
     app.router.add_get("/", _index)
     app.router.add_get("/song", _song)
     app.router.add_static("/client", CLIENT)
     app.router.add_get("/ws/live", websocket_handler.live)
-    live_offer.add_routes(app, settings)
+    live_offer.add_routes(app)
     api.add_routes(app)
     conversion.add_routes(app)
     health.add_routes(app)
-    metrics.add_routes(app)
+    if settings.monitoring.prometheus_enabled:
+        metrics.add_routes(app)
     openapi.add_routes(app)
     return app
 
@@ -177,6 +202,7 @@ def serve(
 
         loop_factory = uvloop.new_event_loop
     loop = loop_factory()
+    loop.set_debug(settings.server.debug)
     web.run_app(
         app,
         host=settings.server.host,

@@ -49,7 +49,7 @@ class Cloning:
     """A few worker processes that measure recordings, and the way from an upload to a stored profile."""
 
     def __init__(self, settings: Settings, store: ProfileStore) -> None:
-        self._settings = settings
+        self.settings = settings
         self._store = store
         self._places = settings.limits.concurrent_clones
         self._uploading = 0
@@ -68,7 +68,7 @@ class Cloning:
         """Read a multipart upload, measure it, store the profile, and return it."""
         if self._uploading >= MOST_UPLOADS:
             raise ApiError("service_unavailable", "too many uploads are under way", "try again in a minute")
-        temp = self._settings.storage.temp_dir
+        temp = self.settings.storage.temp_dir
         folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=temp, prefix="clone-"))
         self._uploading += 1
         try:
@@ -83,7 +83,7 @@ class Cloning:
             request,
             path,
             files=("audio", "reference_audio"),
-            max_mb=self._settings.limits.max_audio_size_mb,
+            max_mb=self.settings.limits.max_audio_size_mb,
         )
         user_id = uploads.plain_text(fields, "user_id", 100)
         if user_id is None:
@@ -108,7 +108,7 @@ class Cloning:
             self._pool = ProcessPoolExecutor(self._places, context, initializer=_prepare)
         loop, pool = asyncio.get_running_loop(), self._pool
         try:
-            return await loop.run_in_executor(pool, measure_apart, path, name, self._settings)
+            return await loop.run_in_executor(pool, measure_apart, path, name, self.settings)
         except BrokenProcessPool as problem:  # the process was killed; the next voice gets a new one
             if self._pool is pool:
                 self._pool = None

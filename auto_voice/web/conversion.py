@@ -17,7 +17,7 @@ from auto_voice.jobs.store import JobStore
 from auto_voice.storage.profiles import ProfileStore
 from auto_voice.web import uploads, validators
 from auto_voice.web.errors import ApiError
-from auto_voice.web.health import SETTINGS, SUPERVISOR
+from auto_voice.web.health import CURRENT, SUPERVISOR
 from auto_voice.web.job_view import describe, stage_message
 from auto_voice.web.song_form import read_song_request
 
@@ -34,7 +34,7 @@ SPEED = 0.25  # seconds of work per second of song, until this server knows bett
 
 async def convert_song(request: web.Request) -> web.Response:
     """POST /convert/song: a song and what is wanted of it; 202 with the ids and addresses of the job."""
-    app, settings = request.app, request.app[SETTINGS]
+    app, settings = request.app, request.app[CURRENT].settings
     if not settings.limits.concurrent_conversions:
         raise ApiError("service_unavailable", "this server converts no songs", "ask its operator")
     job_id = f"conv-{uuid.uuid4()}"
@@ -90,7 +90,7 @@ def _examine(upload: Path, most_seconds: float) -> float | None:
 async def _refuse_when_busy(app: web.Application) -> None:
     counts = await asyncio.to_thread(app[JOBS].counts)
     busy = counts.get(Status.QUEUED, 0) + counts.get(Status.PROCESSING, 0)
-    if busy >= app[SETTINGS].limits.concurrent_conversions:
+    if busy >= app[CURRENT].settings.limits.concurrent_conversions:
         raise QueueFull(busy)
 
 
@@ -130,7 +130,7 @@ async def cancel(request: web.Request) -> web.Response:
 async def download(request: web.Request) -> web.StreamResponse:
     """GET /convert/download/{id}/{file}: a result, in ranges if asked for."""
     job, name = await _job(request), request.match_info["file"]
-    folder = request.app[SETTINGS].storage.results_dir / job.id
+    folder = request.app[CURRENT].settings.storage.results_dir / job.id
     if job.status is Status.EXPIRED:
         raise ApiError("file_expired", "the results were kept for a day and are gone", "convert the song again")
     if name == ORIGINAL:
@@ -154,7 +154,7 @@ async def download(request: web.Request) -> web.StreamResponse:
 async def queue_status(request: web.Request) -> web.Response:
     """GET /queue/status."""
     counts = await asyncio.to_thread(request.app[JOBS].counts)
-    limits = request.app[SETTINGS].limits
+    limits = request.app[CURRENT].settings.limits
     return web.json_response(
         {
             "queued": counts.get(Status.QUEUED, 0),

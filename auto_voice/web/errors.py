@@ -41,6 +41,7 @@ STATUS = {
     "conversion_not_found": 404,
     "file_not_found": 404,
     "method_not_allowed": 405,
+    "timeout": 408,
     "conversion_incomplete": 409,
     "conversion_finished": 409,
     "file_expired": 410,

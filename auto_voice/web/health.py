@@ -11,12 +11,13 @@ from typing import Any
 from aiohttp import web
 
 from auto_voice import __version__
-from auto_voice.device import gpu_available
+from auto_voice.configuration import Current
+from auto_voice.device import choose_device, gpu_available
 from auto_voice.jobs.supervisor import Supervisor
 from auto_voice.settings import Settings
 from auto_voice.web.websocket_handler import ENGINE
 
-SETTINGS = web.AppKey("settings", Settings)
+CURRENT = web.AppKey("current", Current)
 SUPERVISOR = web.AppKey("supervisor", Supervisor)
 LOW_DISK_BYTES = 200 * 2**20
 ENDPOINTS = {
@@ -45,14 +46,16 @@ def examine(app: web.Application) -> dict[str, Any]:
     engine = app[ENGINE]
     stats = engine.snapshot()
     dead = app[SUPERVISOR].dead
+    gpu = choose_device(app[CURRENT].settings).trouble
     dependencies = {
         "engine": "ok" if engine.running else "not running",
-        "storage": _storage(app[SETTINGS]),
+        "storage": _storage(app[CURRENT].settings),
         "workers": "ok" if dead == 0 else f"{dead} not running",
+        "gpu": gpu or "ok",
     }
     status = "healthy"
     full = stats.sessions - stats.parked >= stats.capacity  # those parked give way
-    if dependencies["storage"] != "ok" or dependencies["workers"] != "ok" or full:
+    if full or any(dependencies[name] != "ok" for name in ("storage", "workers", "gpu")):
         status = "degraded"
     if dependencies["engine"] != "ok":
         status = "unhealthy"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from auto_voice import __version__
-from auto_voice.settings import Settings
 from auto_voice.web.errors import ApiError
+from auto_voice.web.health import CURRENT
 from auto_voice.web.websocket_handler import (
     CONVERSATIONS,
     ENGINE,
@@ -26,16 +26,14 @@ if TYPE_CHECKING:
     from realtime.transports.webrtc.peer import Peer
 
 PEERS: web.AppKey[set[asyncio.Task[None]]] = web.AppKey("peers")
-ICE_SERVERS: web.AppKey[list[dict[str, object]]] = web.AppKey("ice_servers")
 CONNECT_TIMEOUT_S = 10.0  # from the answer until both channels are open
 MAX_BODY = 131_072  # bytes
 SPARE = 8  # connections that may be on their way beyond the server's capacity
 
 
-def add_routes(app: web.Application, settings: Settings) -> None:
+def add_routes(app: web.Application) -> None:
     """Serve offers; needs what the live socket needs."""
     app[PEERS] = set()
-    app[ICE_SERVERS] = [server.model_dump(exclude_none=True) for server in settings.live.ice_servers]
     app.router.add_post("/api/v1/live/offer", offer)
     app.router.add_get("/api/v1/live/ice-servers", ice_servers)
     app.on_cleanup.append(_hang_up)
@@ -43,7 +41,11 @@ def add_routes(app: web.Application, settings: Settings) -> None:
 
 async def ice_servers(request: web.Request) -> web.Response:
     """What a browser's RTCPeerConnection should be given."""
-    return web.json_response({"ice_servers": request.app[ICE_SERVERS]})
+    return web.json_response({"ice_servers": _ice_servers(request.app)})
+
+
+def _ice_servers(app: web.Application) -> list[dict[str, Any]]:
+    return [server.model_dump(exclude_none=True) for server in app[CURRENT].settings.live.ice_servers]
 
 
 async def offer(request: web.Request) -> web.Response:
@@ -60,7 +62,7 @@ async def offer(request: web.Request) -> web.Response:
     app = request.app
     if len(app[PEERS]) >= app[ENGINE].capacity + SPARE:
         raise ServerFull(f"{len(app[PEERS])} connections are open")
-    peer = Peer([IceServer(**server) for server in app[ICE_SERVERS]])  # type: ignore[arg-type]
+    peer = Peer([IceServer(**server) for server in _ice_servers(app)])
     outbox = PeerOutbox(peer)
     conversation = Conversation(app[SESSIONS], app[RESOLVE_VOICE], outbox, f"AutoVoice {__version__}")
     conversation.track = intake = Intake(peer, outbox, conversation)

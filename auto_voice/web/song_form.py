@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from auto_voice.jobs.song_request import FORMATS, SongRequest
-from auto_voice.settings import QualitySettings
+from auto_voice.sections import QualitySettings
 from auto_voice.web.errors import ApiError
 
 ALIASES = {
@@ -32,8 +32,8 @@ def read_song_request(fields: Mapping[str, str], quality: QualitySettings) -> tu
             "list the voices with GET /api/v1/voice/profiles",
         )
     preset = _text(fields, "quality_preset") or quality.default_preset
-    if preset not in quality.presets:
-        raise ApiError("invalid_parameter", f"quality_preset must be one of {', '.join(quality.presets)}")
+    if preset not in quality.allowed:
+        raise ApiError("invalid_parameter", f"quality_preset must be one of {', '.join(quality.allowed)}")
     output_format = (_text(fields, "output_format") or "wav").lower()
     if output_format not in FORMATS:
         raise ApiError("invalid_parameter", f"output_format must be one of {', '.join(FORMATS)}")

@@ -12,15 +12,19 @@ from pipeline.converters.passthrough import PassThrough
 DEFAULT = "native"  # what converts unless something else is asked for
 
 
-def available(threads: int = 1, device: str = "cpu") -> dict[str, Callable[[int], Converter]]:
+def available(
+    threads: int = 1, device: str = "cpu", *, precise: bool = False, graphs: bool = True
+) -> dict[str, Callable[[int], Converter]]:
     """Every converter that can run here: name -> factory taking the block in samples.
 
     Args:
         threads: how many share the rows of a step.
-        device: where networks run, "cpu" or "cuda".
+        device: where networks run, as torch names it: "cpu", "cuda", "cuda:1".
+        precise: compute in float32 on a GPU, too.
+        graphs: replay recorded CUDA graphs there.
     """
     return {
-        "native": lambda block: Native(block, threads=threads, device=device),
+        "native": lambda block: Native(block, threads=threads, device=device, precise=precise, graphs=graphs),
         "classic": lambda block: Classic(block, threads=threads),
         "passthrough": lambda block: PassThrough(block=block),
     }

@@ -117,7 +117,9 @@ class Native:
         block: samples that a step usually takes; a multiple of `hop` (480, 10 ms).
         weights: the network; the shipped one without.
         threads: how many share the rows of a step.
-        device: where the network runs: "cpu", or "cuda" in bfloat16.
+        device: where the network runs: "cpu", or a GPU such as "cuda" or "cuda:1".
+        precise: compute in float32 on a GPU, too, rather than in bfloat16.
+        graphs: replay recorded CUDA graphs there.
 
     Raises:
         ValueError: a block that is not, or no threads.
@@ -129,14 +131,24 @@ class Native:
     delay = DELAY
 
     def __init__(
-        self, block: int = 480, weights: Weights | None = None, threads: int = 1, device: str = "cpu"
+        self,
+        block: int = 480,
+        weights: Weights | None = None,
+        threads: int = 1,
+        device: str = "cpu",
+        *,
+        precise: bool = False,
+        graphs: bool = True,
     ) -> None:
         if block <= 0 or block % FRAME:
             raise ValueError(f"the block of `native` must be a multiple of {FRAME} samples, not {block}")
         self.block = block
         self._weights = weights or load_weights()
         net = self._weights.net
-        self._envelopes: Renderer = Envelopes(net) if device == "cpu" else DeviceEnvelopes(net, device)
+        if device == "cpu":
+            self._envelopes: Renderer = Envelopes(net)
+        else:
+            self._envelopes = DeviceEnvelopes(net, device, torch.float32 if precise else torch.bfloat16, graphs)
         self._hands = Hands(
             threads, lambda: (make_work(), live.make_tables()), prepare=partial(torch.set_num_threads, 1)
         )

@@ -107,7 +107,9 @@ class DeviceBank:
 class DeviceMemory:
     """Everything of a batch of streams that is on the device, and the recorded step."""
 
-    def __init__(self, net: NativeNet, rows: int, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self, net: NativeNet, rows: int, device: torch.device, dtype: torch.dtype, graphs: bool = True
+    ) -> None:
         self._net, self._device, self._dtype = net, device, dtype
         self._encoder = Rings(net.encoder.body, rows).to(device, dtype)
         self._decoder = Rings(net.decoder.body, rows).to(device, dtype)
@@ -119,8 +121,8 @@ class DeviceMemory:
         self._scale = torch.ones(rows + 1, 2, BANDS, device=device)
         self._offset = torch.zeros(rows + 1, 2, BANDS, device=device)
         self._version = np.full(rows, -1, np.int64)
-        self._alone = Replay(partial(self._step, False), INPUTS, rows, device)
-        self._blended = Replay(partial(self._step, True), INPUTS, rows, device)
+        self._alone = Replay(partial(self._step, False), INPUTS, rows, device, graphs)
+        self._blended = Replay(partial(self._step, True), INPUTS, rows, device, graphs)
         for step in (self._alone, self._blended):
             step.record(rows)
 
@@ -184,17 +186,21 @@ class DeviceEnvelopes:
         net: what was trained; it is copied.
         device: "cuda", or for tests "cpu".
         dtype: what it computes in: bfloat16 on a GPU.
+        graphs: replay recorded graphs on a GPU.
     """
 
     together = True
 
-    def __init__(self, net: NativeNet, device: str, dtype: torch.dtype = torch.bfloat16) -> None:
+    def __init__(
+        self, net: NativeNet, device: str, dtype: torch.dtype = torch.bfloat16, graphs: bool = True
+    ) -> None:
+        self._graphs = graphs
         self._device, self._dtype = torch.device(device), dtype
         self._net = copy.deepcopy(net).to(self._device, dtype)
 
     def open(self, rows: int) -> DeviceMemory:
         """Allocate what `rows` streams remember."""
-        return DeviceMemory(self._net, rows, self._device, self._dtype)
+        return DeviceMemory(self._net, rows, self._device, self._dtype, self._graphs)
 
     def render(
         self,

@@ -1,0 +1,155 @@
+"""The sections of the configuration: what each setting may be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Section(BaseModel):
+    """A group of settings; what it does not know is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerSettings(Section):
+    """Where the server listens, and how long it works at an answer."""
+
+    host: str
+    port: int = Field(ge=0, le=65_535)
+    timeout: float = Field(gt=0)  # seconds
+    debug: bool
+
+
+class GpuSettings(Section):
+    """Where networks run, and how."""
+
+    device: Literal["auto", "cpu", "cuda"]
+    device_id: int = Field(ge=0, le=63)
+    allow_fallback: bool
+    mixed_precision: bool
+    cuda_graphs: bool
+
+
+class StorageSettings(Section):
+    """Where files are kept; folders not named lie in `data_dir`."""
+
+    data_dir: Path
+    voice_profiles_dir: Path
+    models_dir: Path
+    temp_dir: Path
+    cache_dir: Path
+    results_dir: Path
+    max_cache_size_gb: float = Field(gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or not values.get("data_dir"):
+            return values  # refused in pydantic's own words
+        data = Path(str(values["data_dir"])).expanduser()
+        named = {
+            "voice_profiles_dir": data / "voice_profiles",
+            "models_dir": data / "models",
+            "temp_dir": data / "temp",
+            "cache_dir": data / "cache",
+            "results_dir": data / "results",
+        }
+        given = {k: Path(str(v)).expanduser() for k, v in values.items() if v and k in named}
+        unknown = {k: v for k, v in values.items() if k not in named and k != "data_dir"}
+        return {"data_dir": data, **named, **given, **unknown}
+
+
+class LimitSettings(Section):
+    """What one request may ask for."""
+
+    max_audio_size_mb: int = Field(gt=0)
+    min_profile_duration_s: float = Field(gt=0)
+    max_profile_duration_s: float = Field(gt=0)
+    concurrent_clones: int = Field(gt=0)
+    max_song_duration_s: float = Field(gt=0)
+    concurrent_conversions: int = Field(ge=0, le=64)
+    queue_enabled: bool
+    max_queue_size: int = Field(gt=0)
+
+
+class IceServerSettings(Section):
+    """A STUN or TURN server."""
+
+    urls: list[Annotated[str, Field(pattern=r"^(stun|stuns|turn|turns):\S+$")]] = Field(min_length=1)
+    username: str | None = None
+    credential: str | None = None
+
+
+class LiveSettings(Section):
+    """Live sessions."""
+
+    capacity: int = Field(gt=0, le=1024)
+    block_ms: Literal[10, 20, 40]
+    max_step_fraction: float = Field(gt=0, le=1)
+    resume_seconds: float = Field(ge=0, le=600)
+    threads: int = Field(ge=0, le=64)
+    ice_servers: list[IceServerSettings]
+
+
+class PresetSettings(Section):
+    """How much work a song is worth."""
+
+    separation_model: Literal["spleeter", "htdemucs", "htdemucs_ft"]
+    separation_shifts: int = Field(ge=0, le=20)
+
+
+class QualitySettings(Section):
+    """The presets of song conversion."""
+
+    default_preset: str
+    allow_fast_preset: bool
+    allow_quality_preset: bool
+    presets: dict[str, PresetSettings]
+
+    @model_validator(mode="after")
+    def _default_is_one(self) -> QualitySettings:
+        if self.default_preset not in self.presets:
+            raise ValueError(f"default_preset must be one of {', '.join(self.presets)}")
+        if self.default_preset not in self.allowed:
+            raise ValueError("default_preset is one that is not allowed")
+        return self
+
+    @property
+    def allowed(self) -> list[str]:
+        """The names of the presets that may be asked for."""
+        refused = {"fast": not self.allow_fast_preset, "quality": not self.allow_quality_preset}
+        return [name for name in self.presets if not refused.get(name)]
+
+
+class CacheSettings(Section):
+    """How long things are kept."""
+
+    separation_ttl_hours: float = Field(gt=0)
+    conversion_ttl_hours: float = Field(gt=0)
+    cleanup_interval_hours: float = Field(gt=0)
+    cache_intermediate_results: bool
+
+
+class DatabaseSettings(Section):
+    """Where jobs are kept."""
+
+    url: str  # empty: jobs.db in storage.data_dir
+
+
+class LoggingSettings(Section):
+    """What is logged, and how."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+    format: Literal["console", "json"]
+    file: Path | None
+    max_bytes: int = Field(ge=65_536)
+    backup_count: int = Field(ge=0, le=1000)
+
+
+class MonitoringSettings(Section):
+    """What is shown to whoever watches."""
+
+    prometheus_enabled: bool
