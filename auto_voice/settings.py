@@ -1,8 +1,8 @@
 """All configuration, as one typed object.
 
-Sources, later ones winning: `config/default.yaml`, the files that `--config` or `AUTOVOICE_CONFIG` names (several
-with `:` between, as in PATH), and environment variables such as `AUTOVOICE_SERVER__PORT=5001`. Nobody else reads
-the environment.
+Sources, later ones winning: `config/default.yaml`, the files that `--config` or `AUTOVOICE_CONFIG` names
+(several with `:` between, as in PATH), and environment variables such as `AUTOVOICE_SERVER__PORT=5001`. Nobody
+else reads the environment.
 """
 
 from __future__ import annotations
