@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from rich.markup import escape
 from auto_voice import __version__
 from auto_voice.cli_config import config as config_commands
 from auto_voice.cli_songs import convert_song, jobs, separate_song
+from auto_voice.cli_users import database, keys, users
 from auto_voice.cli_voices import convert_voice, voice_clone, voices
 from auto_voice.settings import Settings, SettingsError, load_settings
 
@@ -24,6 +26,9 @@ app = typer.Typer(
 app.add_typer(voices, name="voices")
 app.add_typer(jobs, name="jobs")
 app.add_typer(config_commands, name="config")
+app.add_typer(users, name="users")
+app.add_typer(keys, name="keys")
+app.add_typer(database, name="db")
 app.command("convert")(convert_song)
 app.command("separate")(separate_song)
 app.command("voice-clone")(voice_clone)
@@ -42,6 +47,9 @@ def serve(
     ] = False,
     cert: Annotated[Path | None, typer.Option(help="PEM certificate (chain)")] = None,
     key: Annotated[Path | None, typer.Option(help="its PEM key")] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="let others in without API keys, beyond this machine")
+    ] = False,
     config: ConfigOption = None,
 ) -> None:
     """Serve the page and the API."""
@@ -52,6 +60,12 @@ def serve(
 
     settings = read()
     set_up_logging(settings.logging, settings.server.debug)
+    if not (insecure or settings.security.api_key_required or is_loopback(settings.server.host)):
+        raise SettingsError(
+            f"anybody who reaches {settings.server.host} could use this server",
+            "set security.api_key_required and make keys with `autovoice users create`",
+            "or, where everybody may, say --insecure",
+        )
     if (cert is None) != (key is None):
         raise SettingsError("--cert and --key go together")
     context = None
@@ -138,6 +152,14 @@ def doctor(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 def version() -> None:
     """Print the version."""
     print(__version__)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _explain(problem: Any) -> int:

@@ -149,7 +149,8 @@ def separate_song(
 
 
 def _store(config: Path | None) -> Any:
-    from auto_voice.jobs.store import JobStore, migrate
+    from auto_voice.jobs.store import JobStore
+    from auto_voice.storage.database import migrate
 
     url = load_settings(config).database_url
     migrate(url)

@@ -21,12 +21,17 @@ RELOADABLE = (
     "limits.queue_enabled",
     "live.ice_servers",
     "live.resume_seconds",
+    "limits.requests_per_hour",
     "logging.*",
+    "security.*_per_hour",
+    "security.allowed_origins",
+    "security.rate_limiting_enabled",
+    "security.ticket_seconds",
     "quality.*",
     "server.timeout",
 )
 SECRET = "(secret)"
-SECRETS = ("database.url", "live.ice_servers")
+SECRETS = ("database.url", "live.ice_servers", "security.rate_limit_storage")
 
 
 class Current:

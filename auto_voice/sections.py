@@ -21,6 +21,7 @@ class ServerSettings(Section):
     port: int = Field(ge=0, le=65_535)
     timeout: float = Field(gt=0)  # seconds
     debug: bool
+    proxies: int = Field(ge=0, le=10)
 
 
 class GpuSettings(Section):
@@ -73,6 +74,7 @@ class LimitSettings(Section):
     concurrent_conversions: int = Field(ge=0, le=64)
     queue_enabled: bool
     max_queue_size: int = Field(gt=0)
+    requests_per_hour: int = Field(gt=0)
 
 
 class IceServerSettings(Section):
@@ -147,6 +149,19 @@ class LoggingSettings(Section):
     file: Path | None
     max_bytes: int = Field(ge=65_536)
     backup_count: int = Field(ge=0, le=1000)
+
+
+class SecuritySettings(Section):
+    """Who may do what."""
+
+    api_key_required: bool
+    ticket_seconds: float = Field(gt=0, le=600)
+    allowed_origins: list[Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]]
+    rate_limiting_enabled: bool
+    rate_limit_storage: str
+    clones_per_hour: int = Field(gt=0)
+    conversions_per_hour: int = Field(gt=0)
+    reads_per_hour: int = Field(gt=0)
 
 
 class MonitoringSettings(Section):

@@ -27,6 +27,7 @@ from auto_voice.sections import (
     MonitoringSettings,
     QualitySettings,
     Section,
+    SecuritySettings,
     ServerSettings,
     StorageSettings,
 )
@@ -75,6 +76,7 @@ class Settings(Section):
     database: DatabaseSettings
     logging: LoggingSettings
     monitoring: MonitoringSettings
+    security: SecuritySettings
 
     @property
     def database_url(self) -> str:

@@ -15,9 +15,10 @@ import numpy as np
 
 from auto_voice.jobs.model import Status
 from auto_voice.jobs.song_request import SongRequest
-from auto_voice.jobs.store import JobStore, migrate
+from auto_voice.jobs.store import JobStore
 from auto_voice.jobs.supervisor import Supervisor
 from auto_voice.settings import Settings, load_settings
+from auto_voice.storage.database import migrate
 from bench.report import Report, parser
 from pipeline import io
 from pipeline.synthetic import sing, vibrato

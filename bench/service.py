@@ -60,7 +60,7 @@ class Service:
         end = time.monotonic() + 120
         while time.monotonic() < end and self.process.poll() is None:
             with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-                urllib.request.urlopen(f"{self.url}/api/v1/voice/profiles", timeout=5).close()
+                urllib.request.urlopen(f"{self.url}/health/ready", timeout=5).close()
                 return
             time.sleep(0.2)
         self.stop()

@@ -60,17 +60,32 @@ class Phase(Enum):
 class Conversation:
     """Reads a client's messages, drives its session, and answers, over one line.
 
+    Args:
+        sessions: where its session is kept.
+        resolve_voice: finds a voice by its id, among those that the user may use.
+        outbox: the way to the client.
+        server: name and version.
+        sole_user: who the client is known to be; without, who it says it is.
+
     Attributes:
         track: the line's audio track, if it has one.
         network: what the line knows of how frames arrive, for `stats`.
     """
 
-    def __init__(self, sessions: Sessions, resolve_voice: ResolveVoice, outbox: Outbox, server: str) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        resolve_voice: ResolveVoice,
+        outbox: Outbox,
+        server: str,
+        sole_user: str | None = None,
+    ) -> None:
         self._sessions = sessions
         self._engine = sessions.engine
         self._resolve = resolve_voice
         self._outbox = outbox
         self._server = server
+        self._sole_user = sole_user
         self._stay: Stay | None = None
         self._reports: Reports | None = None
         self.track: Track | None = None
@@ -186,10 +201,11 @@ class Conversation:
         )
 
     async def _start(self, start: protocol.Start) -> None:
+        user_id = self._sole_user or start.user_id
         track = await self._begin_track(start.track) if start.track is not None else {}
         if self.phase is not Phase.READY:
             return
-        stay = self._sessions.resume(start.resume, start.user_id, self) if start.resume else None
+        stay = self._sessions.resume(start.resume, user_id, self) if start.resume else None
         resumed = stay is not None
         if stay is None:
             stay = await self._open(start)
@@ -226,8 +242,8 @@ class Conversation:
                 "invalid_parameter", f"no converter {start.converter!r:.60}", f"choose one of {known}"
             )
         controls = protocol.merge_controls(Controls(), start.controls)
-        voice = await self._resolve(start.voice, start.user_id)
-        blend = await self._resolve_blend(start.blend, start.user_id) if start.blend else None
+        voice = await self._resolve(start.voice, self._sole_user)
+        blend = await self._resolve_blend(start.blend) if start.blend else None
         if self.phase is not Phase.READY:
             return None
         return self._sessions.open(
@@ -236,7 +252,7 @@ class Conversation:
             voice,
             blend,
             controls,
-            user_id=start.user_id,
+            user_id=self._sole_user or start.user_id,
             voice_id=start.voice,
             blend_id=start.blend.voice if start.blend else None,
         )
@@ -246,9 +262,9 @@ class Conversation:
         if stay is None:
             return
         controls = protocol.merge_controls(stay.session.controls, change.controls)
-        voice = await self._resolve(change.voice, stay.user_id) if change.voice else None
+        voice = await self._resolve(change.voice, self._sole_user) if change.voice else None
         asked = change.blend
-        blend = await self._resolve_blend(asked, stay.user_id) if asked else stay.session.blend
+        blend = await self._resolve_blend(asked) if asked else stay.session.blend
         if self._stay is None:  # the client has left while voices were being read, or speaks on another line
             return
         stay.voice_id = change.voice or stay.voice_id
@@ -256,14 +272,14 @@ class Conversation:
         self._engine.change(stay.session, controls, voice, blend)
         self._send("controls", voice=stay.voice_id, blend=_blend_in_force(stay), **asdict(controls))
 
-    async def _resolve_blend(self, asked: protocol.AskedBlend, user_id: str | None) -> Blend | None:
+    async def _resolve_blend(self, asked: protocol.AskedBlend) -> Blend | None:
         """Find the second voice; one that is blended already is not read again, so that a slider is cheap."""
         if asked.voice is None:
             return None
         stay = self._stay
         if stay is not None and stay.session.blend is not None and asked.voice == stay.blend_id:
             return Blend(stay.session.blend.voice, asked.share)
-        return Blend(await self._resolve(asked.voice, user_id), asked.share)
+        return Blend(await self._resolve(asked.voice, self._sole_user), asked.share)
 
     def on_block(self, block: Block) -> None:
         """Send a converted block (called by the engine on the event loop)."""

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Column, Float, Integer, MetaData, String, Table
+from sqlalchemy import JSON, Boolean, Column, Float, Integer, String, Table
+
+from auto_voice.storage.database import metadata
 
 
 class Status(StrEnum):
@@ -24,8 +26,6 @@ class Status(StrEnum):
         """Whether nothing will happen to it any more but expiry."""
         return self not in (Status.QUEUED, Status.PROCESSING)
 
-
-metadata = MetaData()
 
 # times are seconds since the epoch
 jobs = Table(

@@ -11,55 +11,17 @@ import statistics
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, insert, select, update
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, func, insert, select, update
 
 from auto_voice.jobs.errors import JobFinished, JobNotFound, QueueFull
 from auto_voice.jobs.model import Job, Status, jobs
+from auto_voice.storage.database import open_database
 
 LEASE_S = 20.0
 MOST_ATTEMPTS = 3
-BUSY_TIMEOUT_MS = 15_000
 FIELDS = tuple(Job.__dataclass_fields__)
-
-
-def open_database(url: str) -> Engine:
-    """Connect to `sqlite:///FILE` or `postgresql+psycopg://…`."""
-    if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, record: object) -> None:
-        connection.isolation_level = None  # transactions begin as said below
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # a transaction that will write takes its place in the line at once, so it never fails half-way
-        reading = connection.get_execution_options().get("reading")
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
-    return engine
-
-
-def migrate(url: str) -> None:
-    """Bring the database to the newest schema; what is there is kept."""
-    from alembic import command
-    from alembic.config import Config
-
-    if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["url"] = url
-    command.upgrade(config, "head")
 
 
 class JobStore:

@@ -109,8 +109,12 @@ class ProfileStore:
         everything = [*self._catalogue.values(), *own]
         return everything[offset : offset + limit], len(everything)
 
-    def get(self, profile_id: str) -> dict[str, Any]:
+    def get(self, profile_id: str, sole_user: str | None = None) -> dict[str, Any]:
         """One profile.
+
+        Args:
+            profile_id: which.
+            sole_user: nobody else's is there, if somebody is named; those that belong to all are.
 
         Raises:
             ProfileNotFound: none of that id, or a damaged one.
@@ -119,14 +123,23 @@ class ProfileStore:
             return self._catalogue[profile_id]
         if not OWN_ID.fullmatch(profile_id):
             raise ProfileNotFound(profile_id)
-        return self._read(self._directory / profile_id)
+        profile = self._read(self._directory / profile_id)
+        if sole_user not in (None, profile["user_id"]):
+            raise ProfileNotFound(profile_id)
+        return profile
 
-    def voice(self, profile_id: str) -> Voice:
+    def voice(self, profile_id: str, sole_user: str | None = None) -> Voice:
         """The voice of a profile, for a converter.
+
+        Args:
+            profile_id: which.
+            sole_user: as for `get`.
 
         Raises:
             ProfileNotFound: none of that id, or a damaged one.
         """
+        if sole_user is not None:
+            self.get(profile_id, sole_user)
         if profile_id in self._catalogue and BUILTIN_ID.fullmatch(profile_id):
             return load_voice(self._builtin / f"{profile_id}.safetensors")
         if not OWN_ID.fullmatch(profile_id):

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from auto_voice.storage.profiles import ProfileStore
 from auto_voice.web import validators
+from auto_voice.web.auth import sole_user, whose
 from auto_voice.web.cloning import Cloning
 from auto_voice.web.metrics import METRICS
 
@@ -31,7 +32,7 @@ async def list_profiles(request: web.Request) -> web.Response:
     """GET /api/v1/voice/profiles: a page of the profiles that the user may use."""
     page = validators.pagination(request.query)
     sort_by, order = validators.sorting(request.query)
-    user_id = validators.user_id(request.query)
+    user_id = whose(request, validators.user_id(request.query))
     items, total = await asyncio.to_thread(
         request.app[STORE].list, user_id, page.offset, page.limit, sort_by=sort_by, order=order
     )
@@ -40,13 +41,16 @@ async def list_profiles(request: web.Request) -> web.Response:
 
 async def show_profile(request: web.Request) -> web.Response:
     """GET /api/v1/voice/profiles/{id}."""
-    return web.json_response(await asyncio.to_thread(request.app[STORE].get, request.match_info["profile_id"]))
+    store, profile_id = request.app[STORE], request.match_info["profile_id"]
+    return web.json_response(await asyncio.to_thread(store.get, profile_id, sole_user(request)))
 
 
 async def delete_profile(request: web.Request) -> web.Response:
     """DELETE /api/v1/voice/profiles/{id}?user_id=…: only the owner may."""
     profile_id = request.match_info["profile_id"]
-    await asyncio.to_thread(request.app[STORE].delete, profile_id, validators.user_id(request.query))
+    store, user_id = request.app[STORE], whose(request, validators.user_id(request.query))
+    await asyncio.to_thread(store.get, profile_id, sole_user(request))
+    await asyncio.to_thread(store.delete, profile_id, user_id)
     return web.json_response(
         {"status": "success", "message": "the profile is deleted", "profile_id": profile_id}
     )

@@ -18,16 +18,22 @@ from aiohttp import web
 
 from auto_voice.configuration import Current
 from auto_voice.device import converters
-from auto_voice.jobs.store import JobStore, migrate
+from auto_voice.jobs.store import JobStore
 from auto_voice.jobs.supervisor import Supervisor
 from auto_voice.logs import set_up_logging
 from auto_voice.settings import Settings
+from auto_voice.storage.database import migrate
 from auto_voice.storage.errors import StorageError
 from auto_voice.storage.profiles import ProfileStore
-from auto_voice.web import api, conversion, health, live_offer, metrics, openapi, websocket_handler
+from auto_voice.storage.users import UserStore
+from auto_voice.web import api, auth, conversion, health, live_offer, metrics, openapi, websocket_handler
 from auto_voice.web.cloning import Cloning
+from auto_voice.web.current import CURRENT
 from auto_voice.web.errors import errors_as_json
+from auto_voice.web.origins import check_origin
+from auto_voice.web.rates import RATES, RateLimits, limit_rates
 from auto_voice.web.time_limit import limit_time
+from auto_voice.web.tokens import Signer, server_secret
 from pipeline.voice import Voice
 from realtime.engine import Engine
 from realtime.errors import VoiceNotFound
@@ -65,9 +71,9 @@ async def _song(request: web.Request) -> web.FileResponse:
 
 
 def _resolver(store: ProfileStore) -> Callable[[str, str | None], Awaitable[Voice]]:
-    async def resolve(voice_id: str, user_id: str | None) -> Voice:
+    async def resolve(voice_id: str, sole_user: str | None) -> Voice:
         try:
-            return await asyncio.to_thread(store.voice, voice_id)
+            return await asyncio.to_thread(store.voice, voice_id, sole_user)
         except StorageError as problem:
             raise VoiceNotFound(voice_id) from problem
 
@@ -87,7 +93,7 @@ async def _run_engine(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _reload_on_signal(app: web.Application) -> AsyncIterator[None]:
-    current = app[health.CURRENT]
+    current = app[CURRENT]
     current.listeners.append(lambda settings: apply(app, settings))
     if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, current.on_signal)
@@ -116,6 +122,7 @@ async def _run_workers(app: web.Application) -> AsyncIterator[None]:
     yield
     await asyncio.to_thread(supervisor.stop)
     app[conversion.JOBS].close()
+    app[auth.USERS].close()
 
 
 async def _close_cloning(app: web.Application) -> AsyncIterator[None]:
@@ -131,7 +138,14 @@ def create_app(settings: Settings, read: Callable[[], Settings] | None = None) -
         read: reads them again, on SIGHUP.
     """
     app = web.Application(
-        middlewares=[metrics.count_requests, errors_as_json, limit_time],
+        middlewares=[
+            metrics.count_requests,
+            errors_as_json,
+            check_origin,
+            auth.authenticate,
+            limit_rates,
+            limit_time,
+        ],
     )
     storage = settings.storage
     for folder in (
@@ -150,7 +164,10 @@ def create_app(settings: Settings, read: Callable[[], Settings] | None = None) -
         block=48 * settings.live.block_ms,
         max_busy=settings.live.max_step_fraction,
     )
-    app[health.CURRENT] = Current(settings, read)
+    app[CURRENT] = Current(settings, read)
+    app[auth.USERS] = UserStore(settings.database_url)
+    app[RATES] = RateLimits(settings.security.rate_limit_storage)
+    app[auth.SIGNER] = Signer(server_secret(storage.data_dir))
     app[api.STORE] = store
     app[api.CLONING] = Cloning(settings, store)
     app[websocket_handler.ENGINE] = engine
@@ -170,6 +187,7 @@ def create_app(settings: Settings, read: Callable[[], Settings] | None = None) -
     app.router.add_static("/client", CLIENT)
     app.router.add_get("/ws/live", websocket_handler.live)
     live_offer.add_routes(app)
+    auth.add_routes(app)
     api.add_routes(app)
     conversion.add_routes(app)
     health.add_routes(app)

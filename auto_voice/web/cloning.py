@@ -18,6 +18,7 @@ from aiohttp import web
 from auto_voice.settings import Settings
 from auto_voice.storage.profiles import ProfileStore
 from auto_voice.web import uploads
+from auto_voice.web.auth import whose
 from auto_voice.web.errors import ApiError
 from pipeline.errors import PipelineError
 from pipeline.profile import ProfileMeasurement
@@ -85,7 +86,7 @@ class Cloning:
             files=("audio", "reference_audio"),
             max_mb=self.settings.limits.max_audio_size_mb,
         )
-        user_id = uploads.plain_text(fields, "user_id", 100)
+        user_id = whose(request, uploads.plain_text(fields, "user_id", 100))
         if user_id is None:
             raise ApiError("missing_required_field", "user_id is missing", "send who the voice belongs to")
         name = uploads.plain_text(fields, "profile_name", 100) or uploads.plain_text(fields, "name", 100)

@@ -16,8 +16,10 @@ from auto_voice.jobs.model import Job, Status
 from auto_voice.jobs.store import JobStore
 from auto_voice.storage.profiles import ProfileStore
 from auto_voice.web import uploads, validators
+from auto_voice.web.auth import sole_user, whose
+from auto_voice.web.current import CURRENT
 from auto_voice.web.errors import ApiError
-from auto_voice.web.health import CURRENT, SUPERVISOR
+from auto_voice.web.health import SUPERVISOR
 from auto_voice.web.job_view import describe, stage_message
 from auto_voice.web.song_form import read_song_request
 
@@ -46,8 +48,8 @@ async def convert_song(request: web.Request) -> web.Response:
             request, upload, files=("song", "audio"), max_mb=settings.limits.max_audio_size_mb
         )
         wanted, notes = read_song_request(fields, settings.quality)
-        user_id = uploads.plain_text(fields, "user_id", 100)
-        await asyncio.to_thread(app[PROFILES].get, wanted.voice_id)
+        user_id = whose(request, uploads.plain_text(fields, "user_id", 100))
+        await asyncio.to_thread(app[PROFILES].get, wanted.voice_id, sole_user(request))
         seconds = await asyncio.to_thread(_examine, upload, settings.limits.max_song_duration_s)
         if not settings.limits.queue_enabled:
             await _refuse_when_busy(app)
@@ -97,7 +99,9 @@ async def _refuse_when_busy(app: web.Application) -> None:
 async def _job(request: web.Request) -> Job:
     """The job that a request is about, if it may be."""
     job = await asyncio.to_thread(request.app[JOBS].get, request.match_info["job_id"])
-    if job.user_id is not None and validators.user_id(request.query) not in (None, job.user_id):
+    if sole_user(request) not in (None, job.user_id):
+        raise JobNotFound(job.id)
+    if job.user_id is not None and whose(request, validators.user_id(request.query)) not in (None, job.user_id):
         raise NotYourJob
     return job
 
@@ -112,7 +116,7 @@ async def show_status(request: web.Request) -> web.Response:
 async def list_jobs(request: web.Request) -> web.Response:
     """GET /convert/jobs?user_id=…: a user's conversions, the newest first."""
     page = validators.pagination(request.query)
-    user_id = validators.user_id(request.query)
+    user_id = whose(request, validators.user_id(request.query))
     if user_id is None:
         raise ApiError("missing_parameter", "user_id is missing", "say whose conversions")
     found, total = await asyncio.to_thread(request.app[JOBS].list, user_id, page.offset, page.limit)

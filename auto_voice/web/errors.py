@@ -34,6 +34,9 @@ STATUS = {
     "invalid_sample_rate": 400,
     "audio_too_short": 400,
     "poor_audio_quality": 400,
+    "api_key_required": 401,
+    "invalid_api_key": 403,
+    "origin_not_allowed": 403,
     "unauthorized": 403,
     "not_found": 404,
     "profile_not_found": 404,
@@ -46,6 +49,7 @@ STATUS = {
     "conversion_finished": 409,
     "file_expired": 410,
     "file_too_large": 413,
+    "rate_limited": 429,
     "internal_error": 500,
     "weights_corrupt": 500,
     "service_unavailable": 503,
@@ -63,6 +67,7 @@ class ApiError(Exception):
         self.code = code
         self.message = message
         self.suggestions = list(suggestions)
+        self.headers: dict[str, str] = {}
 
 
 KNOWN = (ApiError, InvalidParameter, JobError, LiveError, PipelineError, StorageError)
@@ -97,7 +102,9 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
     try:
         return await handler(request)
     except KNOWN as problem:
-        return answer(problem.code, problem.message, list(problem.suggestions))
+        reply = answer(problem.code, problem.message, list(problem.suggestions))
+        reply.headers.update(getattr(problem, "headers", {}))
+        return reply
     except web.HTTPException as problem:
         if problem.status < 400:
             raise

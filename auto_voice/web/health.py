@@ -11,13 +11,12 @@ from typing import Any
 from aiohttp import web
 
 from auto_voice import __version__
-from auto_voice.configuration import Current
 from auto_voice.device import choose_device, gpu_available
 from auto_voice.jobs.supervisor import Supervisor
 from auto_voice.settings import Settings
+from auto_voice.web.current import CURRENT
 from auto_voice.web.websocket_handler import ENGINE
 
-CURRENT = web.AppKey("current", Current)
 SUPERVISOR = web.AppKey("supervisor", Supervisor)
 LOW_DISK_BYTES = 200 * 2**20
 ENDPOINTS = {

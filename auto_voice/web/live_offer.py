@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from auto_voice import __version__
+from auto_voice.web.auth import sole_user
+from auto_voice.web.current import CURRENT
 from auto_voice.web.errors import ApiError
-from auto_voice.web.health import CURRENT
 from auto_voice.web.websocket_handler import (
     CONVERSATIONS,
     ENGINE,
@@ -64,7 +65,8 @@ async def offer(request: web.Request) -> web.Response:
         raise ServerFull(f"{len(app[PEERS])} connections are open")
     peer = Peer([IceServer(**server) for server in _ice_servers(app)])
     outbox = PeerOutbox(peer)
-    conversation = Conversation(app[SESSIONS], app[RESOLVE_VOICE], outbox, f"AutoVoice {__version__}")
+    server, user = f"AutoVoice {__version__}", sole_user(request)
+    conversation = Conversation(app[SESSIONS], app[RESOLVE_VOICE], outbox, server, user)
     conversation.track = intake = Intake(peer, outbox, conversation)
     # from here on the task owns the connection, whatever becomes of this request
     answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()

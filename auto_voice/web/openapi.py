@@ -250,11 +250,36 @@ PATHS: dict[str, Any] = {
     },
 }
 
+WHO = _object("api_key_required user role", api_key_required=FLAG, user=MAYBE_TEXT, role=MAYBE_TEXT)
+TICKET = _object("ticket expires_in_seconds", ticket=TEXT, expires_in_seconds=NUMBER)
+PATHS |= {
+    f"/api/v1/{name}": {method: {"summary": summary, "responses": _answers(200, "as asked", schema)}}
+    for name, method, summary, schema in (
+        ("whoami", "get", "Whether a key is needed, and whose this one is", WHO),
+        ("login", "post", "Let this browser's page in with the key of the header, for half a day", WHO),
+        ("logout", "post", "Forget the key of this browser's page", ANY_OBJECT),
+        ("ticket", "post", "What stands in for the key in an address, for a minute", TICKET),
+    )
+}
+EVERYWHERE = {
+    "401": "no key, where one is needed",
+    "403": "a key that is not valid, or the page of another site",
+    "408": "it took too long",
+    "429": "asked too often",
+}
+for _name, _methods in PATHS.items():
+    for _operation in _methods.values() if _name != "/health" else ():
+        for _status, _text in EVERYWHERE.items():
+            _operation["responses"].setdefault(_status, _answer(_text, _ref("Error")))
+
 DOCUMENT: dict[str, Any] = {
     "openapi": "3.1.0",
     "info": {"title": "AutoVoice", "version": __version__, "license": {"name": "Apache-2.0"}},
     "paths": PATHS,
-    "components": {"schemas": SCHEMAS},
+    "components": {
+        "schemas": SCHEMAS,
+        "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}},
+    },
 }
 
 

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from auto_voice.web.current import CURRENT
 from auto_voice.web.errors import ApiError
-from auto_voice.web.health import CURRENT
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 UNLIMITED = ("/ws/", "/api/v1/convert/download/")  # lines that stay open, and files that a slow client fetches

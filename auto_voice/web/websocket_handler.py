@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import WSMsgType, web
 
 from auto_voice import __version__
+from auto_voice.web.auth import sole_user
 from pipeline.voice import Voice
 from realtime import protocol
 from realtime.conversation import Conversation, Phase
@@ -35,7 +36,11 @@ async def live(request: web.Request) -> web.WebSocketResponse:
     transport = request.transport if isinstance(request.transport, asyncio.Transport) else None
     outbox = WebSocketOutbox(socket, transport)
     conversation = Conversation(
-        request.app[SESSIONS], request.app[RESOLVE_VOICE], outbox, f"AutoVoice {__version__}"
+        request.app[SESSIONS],
+        request.app[RESOLVE_VOICE],
+        outbox,
+        f"AutoVoice {__version__}",
+        sole_user(request),
     )
     request.app[CONVERSATIONS][id(conversation)] = conversation
     writer = asyncio.create_task(outbox.run())

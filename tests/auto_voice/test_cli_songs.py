@@ -6,8 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from auto_voice.cli import app
-from auto_voice.jobs.store import JobStore, migrate
+from auto_voice.jobs.store import JobStore
 from auto_voice.settings import SettingsError
+from auto_voice.storage.database import migrate
 from auto_voice.storage.errors import ProfileNotFound
 from pipeline import io
 from pipeline.errors import InvalidAudio

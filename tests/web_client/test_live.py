@@ -276,9 +276,10 @@ def test_the_transport_changes_while_singing(
     assert after["session"] == before["session"]
     assert after["counters"]["reconnections"] == 0
     take = saved_take(page, tmp_path)
-    missing = take["dry"].astype(int) - take["converted"]
-    # Data channels send nothing twice: a busy machine may lose a frame, gaps on the server included.
-    assert np.mean(np.abs(missing) > 1) < 0.02
+    same = np.abs(take["dry"].astype(int) - take["converted"]) <= 1
+    # Data channels send nothing twice, so a busy machine loses some; no move loses the place or the session.
+    assert np.mean(same) > 0.8
+    assert all(np.mean(part) > 0.5 for part in np.array_split(same, 8))
 
 
 def test_underruns_at_the_shortest_latency_lead_to_the_gentler_one(

@@ -3,6 +3,14 @@
  * @module
  */
 
+/** Called when the server wants a key; access.js asks for one. */
+let onLockedOut = () => {};
+
+/** @param {() => void} listener */
+export function whenLockedOut(listener) {
+  onLockedOut = listener;
+}
+
 /** An answer of the server that is not what was asked for, in the documented error shape. */
 export class ApiError extends Error {
   /**
@@ -19,6 +27,7 @@ export class ApiError extends Error {
     const suggestions = shape.details?.suggestions;
     /** @type {string[]} */
     this.suggestions = Array.isArray(suggestions) ? suggestions.map(String) : [];
+    if (this.code === 'api_key_required') onLockedOut();
   }
 }
 

@@ -3,6 +3,7 @@
  * @module
  */
 
+import './access.js';
 import { BlendView } from './blend-view.js';
 import { ControlsView } from './controls-view.js';
 import { DelayView } from './delay-view.js';

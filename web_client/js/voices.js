@@ -35,7 +35,7 @@ export function readVoice(profile, userId) {
     name: text(profile.profile_name) || text(profile.name) || 'Unnamed voice',
     description: text(profile.description),
     range: range.min_note && range.max_note ? `${range.min_note}–${range.max_note}` : '',
-    own: !builtin && profile.user_id === userId,
+    own: !builtin, // nobody else's are listed
   };
 }
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from auto_voice.jobs.store import JobStore, migrate
+from auto_voice.jobs.store import JobStore
+from auto_voice.storage.database import migrate
 
 
 class Clock:

@@ -13,9 +13,10 @@ import pytest
 
 from auto_voice.jobs.model import Status
 from auto_voice.jobs.song_request import SongRequest
-from auto_voice.jobs.store import JobStore, migrate
+from auto_voice.jobs.store import JobStore
 from auto_voice.jobs.supervisor import Supervisor
 from auto_voice.settings import Settings, load_settings
+from auto_voice.storage.database import migrate
 from tests.songs import write_song
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from auto_voice.jobs.errors import JobFinished, JobNotFound, QueueFull
 from auto_voice.jobs.model import Status
-from auto_voice.jobs.store import LEASE_S, MOST_ATTEMPTS, JobStore, migrate
+from auto_voice.jobs.store import LEASE_S, MOST_ATTEMPTS, JobStore
+from auto_voice.storage.database import migrate
 from tests.auto_voice.jobs.conftest import Clock
 
 

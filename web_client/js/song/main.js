@@ -3,6 +3,7 @@
  * @module
  */
 
+import '../access.js';
 import { byId, setText } from '../dom.js';
 import { recall, remember } from '../store.js';
 import { VoicesView } from '../voices-view.js';

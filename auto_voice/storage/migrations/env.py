@@ -1,9 +1,8 @@
-"""Alembic's entry: runs the migrations on the database that `auto_voice.jobs.store.migrate` names."""
+"""Alembic's entry: runs the migrations on the database that `auto_voice.storage.database.migrate` names."""
 
 from alembic import context
 
-from auto_voice.jobs.model import metadata
-from auto_voice.jobs.store import open_database
+from auto_voice.storage.database import metadata, open_database
 
 engine = open_database(context.config.attributes["url"])
 with engine.connect() as connection:
