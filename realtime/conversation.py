@@ -16,6 +16,8 @@ from realtime.reports import Reports
 from realtime.session import Block, Session
 from realtime.sessions import Sessions, Stay
 
+MOST_UNDERRUNS = 1000.0  # that are believed at a time
+
 ResolveVoice = Callable[[str, str | None], Awaitable[Voice]]
 
 
@@ -70,6 +72,7 @@ class Conversation:
     Attributes:
         track: the line's audio track, if it has one.
         network: what the line knows of how frames arrive, for `stats`.
+        on_underruns: told how many gaps in playout the client has counted since the last time.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Conversation:
         self._stay: Stay | None = None
         self._reports: Reports | None = None
         self.track: Track | None = None
+        self.on_underruns: Callable[[float], None] = lambda more: None
         self.network: Callable[[], dict[str, float]] | None = None
         self.phase = Phase.GREETING
         self.client_figures: dict[str, float] = {}
@@ -167,7 +171,10 @@ class Conversation:
         elif isinstance(message, protocol.ChangeControls) and self.session is not None:
             await self._change(message)
         elif isinstance(message, protocol.ClientStats) and self.phase is Phase.RUNNING:
+            before = self.client_figures.get("underruns", 0.0)
             self.client_figures = message.figures
+            more = message.figures.get("underruns", 0.0) - before
+            self.on_underruns(max(0.0, min(more, MOST_UNDERRUNS)))
             self._send_stats(message.t)
         elif isinstance(message, protocol.Stop):
             self.end("as you wish")

@@ -71,7 +71,7 @@ class Engine:
         self._refused = 0
         self._blocks = 0
         self._past_dropped: Counter[str] = Counter()
-        self._past_gaps = 0
+        self._past_gaps = self._past_concealed = 0
 
     @property
     def sample_rate(self) -> int:
@@ -177,6 +177,7 @@ class Engine:
         del lane.sessions[session.row]
         self._past_dropped.update(session.inbox.dropped)
         self._past_gaps += session.inbox.gap_samples
+        self._past_concealed += session.inbox.concealed_samples
         lane.release(session.row)
 
     def wake(self) -> None:
@@ -190,10 +191,11 @@ class Engine:
     def snapshot(self) -> EngineStats:
         """All figures of this moment (any thread)."""
         sessions = self.sessions
-        dropped, gaps = Counter(self._past_dropped), self._past_gaps
+        dropped, gaps, concealed = Counter(self._past_dropped), self._past_gaps, self._past_concealed
         for session in sessions:
             dropped.update(session.inbox.dropped)
             gaps += session.inbox.gap_samples
+            concealed += session.inbox.concealed_samples
         return EngineStats(
             sessions=len(sessions),
             parked=sum(session.parked for session in sessions),
@@ -207,6 +209,7 @@ class Engine:
             refused=self._refused,
             blocks=self._blocks,
             gap_samples=gaps,
+            concealed_samples=concealed,
             dropped=dict(dropped),
         )
 

@@ -66,4 +66,5 @@ class EngineStats:
     refused: int
     blocks: int
     gap_samples: int
+    concealed_samples: int
     dropped: dict[str, int] = field(default_factory=dict)  # frames by reason

@@ -109,6 +109,21 @@ class JobStore:
             rows = connection.execute(select(jobs.c.status, func.count()).group_by(jobs.c.status)).all()
         return {str(status): int(count) for status, count in rows}
 
+    def finished_since(self, moment: float) -> Sequence[tuple[str, Status, float, float]]:
+        """(id, status, when it finished, seconds from start to finish) of jobs since then, the oldest first.
+
+        Args:
+            moment: seconds since the epoch.
+        """
+        wanted = (
+            select(jobs.c.id, jobs.c.status, jobs.c.finished_at, jobs.c.started_at)
+            .where(jobs.c.finished_at >= moment, jobs.c.status != Status.EXPIRED)
+            .order_by(jobs.c.finished_at)
+        )
+        with self._reader.connect() as connection:
+            rows = connection.execute(wanted).all()
+        return [(row[0], Status(row[1]), row[2], row[2] - (row[3] or row[2])) for row in rows]
+
     def position(self, job: Job) -> int:
         """How many jobs are before this one in the queue."""
         before = (jobs.c.status == Status.QUEUED) & (jobs.c.created_at < job.created_at)

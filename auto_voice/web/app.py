@@ -17,7 +17,7 @@ from pathlib import Path
 from aiohttp import web
 
 from auto_voice.configuration import Current
-from auto_voice.device import converters
+from auto_voice.device import choose_device, converters
 from auto_voice.jobs.store import JobStore
 from auto_voice.jobs.supervisor import Supervisor
 from auto_voice.logs import set_up_logging
@@ -178,7 +178,7 @@ def create_app(settings: Settings, read: Callable[[], Settings] | None = None) -
     app[health.SUPERVISOR] = Supervisor(settings, app[conversion.JOBS])
     app[conversion.PROFILES] = store
     app[conversion.WATCHERS] = set()
-    app[metrics.METRICS] = metrics.Metrics(engine, store, app[conversion.JOBS])
+    app[metrics.METRICS] = metrics.Metrics(engine, store, app[conversion.JOBS], choose_device(settings).name)
     app.on_response_prepare.append(_add_headers)
     app.on_shutdown.extend([websocket_handler.shut_down, conversion.shut_down])
     app.cleanup_ctx.extend([_reload_on_signal, _run_engine, _watch_loop, _close_cloning, _run_workers])

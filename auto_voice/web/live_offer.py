@@ -12,6 +12,7 @@ from auto_voice import __version__
 from auto_voice.web.auth import sole_user
 from auto_voice.web.current import CURRENT
 from auto_voice.web.errors import ApiError
+from auto_voice.web.metrics import METRICS
 from auto_voice.web.websocket_handler import (
     CONVERSATIONS,
     ENGINE,
@@ -67,6 +68,7 @@ async def offer(request: web.Request) -> web.Response:
     outbox = PeerOutbox(peer)
     server, user = f"AutoVoice {__version__}", sole_user(request)
     conversation = Conversation(app[SESSIONS], app[RESOLVE_VOICE], outbox, server, user)
+    conversation.on_underruns = app[METRICS].underruns.inc
     conversation.track = intake = Intake(peer, outbox, conversation)
     # from here on the task owns the connection, whatever becomes of this request
     answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
-from auto_voice.jobs.model import Status
 from auto_voice.jobs.store import JobStore
 from auto_voice.storage.profiles import ProfileStore
+from auto_voice.web.collectors import EngineCollector, GpuCollector, JobsCollector
 from realtime.engine import Engine
 from realtime.stats import Window
 
@@ -21,60 +19,14 @@ LAG_EVERY_S = 0.1
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class EngineCollector(Collector):
-    """Reads the engine's own figures when somebody asks."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def collect(self) -> Iterator[Metric]:
-        """The live metrics of this moment."""
-        stats = self._engine.snapshot()
-        yield GaugeMetricFamily("autovoice_live_sessions", "Live sessions", stats.sessions)
-        yield GaugeMetricFamily("autovoice_live_parked", "Live sessions whose line is lost", stats.parked)
-        yield GaugeMetricFamily("autovoice_live_capacity", "Most live sessions", stats.capacity)
-        yield GaugeMetricFamily("autovoice_live_busy_ratio", "Compute thread's time at work", stats.busy)
-        yield GaugeMetricFamily("autovoice_live_queue_blocks", "Blocks that wait", stats.queue_depth)
-        for name, text, p50, p99 in (
-            ("step", "Time of a batched step", stats.step_p50_ms, stats.step_p99_ms),
-            ("added_delay", "Block received to rendering handed over", stats.added_p50_ms, stats.added_p99_ms),
-        ):
-            family = GaugeMetricFamily(f"autovoice_live_{name}_seconds", text, labels=["quantile"])
-            for quantile, value in (("0.5", p50), ("0.99", p99)):
-                if value is not None:
-                    family.add_metric([quantile], value / 1000)
-            yield family
-        yield CounterMetricFamily("autovoice_live_refused", "Sessions refused: full", stats.refused)
-        yield CounterMetricFamily("autovoice_live_blocks", "Blocks converted", stats.blocks)
-        yield CounterMetricFamily("autovoice_live_gap_samples", "Samples that never came", stats.gap_samples)
-        dropped = CounterMetricFamily("autovoice_live_dropped_frames", "Frames dropped", labels=["reason"])
-        for reason, count in stats.dropped.items():
-            dropped.add_metric([reason], count)
-        yield dropped
-
-
-class JobsCollector(Collector):
-    """Counts the conversions of songs when somebody asks."""
-
-    def __init__(self, jobs: JobStore) -> None:
-        self._jobs = jobs
-
-    def collect(self) -> Iterator[Metric]:
-        """Conversions by status; finished ones stay counted while their rows are kept."""
-        counts = self._jobs.counts()
-        family = GaugeMetricFamily("autovoice_conversions", "Conversions of songs", labels=["status"])
-        for status in Status:
-            family.add_metric([status.value], counts.get(status, 0))
-        yield family
-
-
 class Metrics:
     """All metrics of one server."""
 
-    def __init__(self, engine: Engine, store: ProfileStore, jobs: JobStore) -> None:
+    def __init__(self, engine: Engine, store: ProfileStore, jobs: JobStore, device: str) -> None:
         self.registry = CollectorRegistry()
         self.registry.register(EngineCollector(engine))
         self.registry.register(JobsCollector(jobs))
+        self.registry.register(GpuCollector(device))
         self.requests = Counter(
             "autovoice_http_requests", "HTTP requests", ["method", "route", "status"], registry=self.registry
         )
@@ -83,6 +35,9 @@ class Metrics:
         )
         self.voice_clones = Counter(
             "autovoice_voice_clones", "Voices made from recordings", ["status"], registry=self.registry
+        )
+        self.underruns = Counter(
+            "autovoice_live_underruns", "Gaps in playout that pages told of", registry=self.registry
         )
         self._lag = Window(600)
         lag = Gauge(

@@ -1,6 +1,10 @@
+from dataclasses import asdict
+
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.auto_voice.web.conftest import Client
+from auto_voice.jobs.song_request import SongRequest
+from auto_voice.web.conversion import JOBS
+from tests.auto_voice.web.conftest import Client, Serve
 
 
 async def scrape(client: Client) -> dict[tuple[str, ...], float]:
@@ -52,3 +56,29 @@ async def test_health_tells_what_the_contract_names(client: Client) -> None:
     for path in ("/health/ready", "/api/v1/health/live"):
         async with client.get(path) as response:
             assert response.status == 200
+
+
+async def test_conversions_that_end_are_counted_once(serve: Serve) -> None:
+    client = await serve(LIMITS__CONCURRENT_CONVERSIONS="0")
+    assert client.server is not None
+    jobs = client.server.app[JOBS]
+    before = await scrape(client)
+    assert before["autovoice_vc_requests_total", "success"] == 0
+    assert before["autovoice_active_conversions",] == 0
+    parameters = {"request": asdict(SongRequest("otto", "fast")), "upload": "x", "song_name": "x", "notes": []}
+    for end in ("complete", "cancel", "complete"):
+        job = jobs.submit("test", parameters)
+        if end == "cancel":
+            jobs.cancel(job.id)
+        else:
+            claimed = jobs.claim("a worker")
+            assert claimed is not None
+            assert jobs.complete(claimed.id, "a worker", {}, 60)
+        await scrape(client)
+    found = await scrape(client)
+    assert found["autovoice_vc_requests_total", "success"] == 2
+    assert found["autovoice_vc_requests_total", "cancelled"] == 1
+    assert found["autovoice_vc_requests_total", "error"] == 0
+    assert found["autovoice_vc_duration_seconds_count",] == 2
+    assert found["autovoice_vc_duration_seconds_bucket", "5"] == 2
+    assert found["autovoice_gpu_memory_used_bytes",] == 0
