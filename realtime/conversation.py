@@ -49,6 +49,13 @@ class Track(Protocol):
             Where the server's is.
         """
 
+    def leave(self) -> None:
+        """Let the audio go by messages.
+
+        Raises:
+            ProtocolError: the line has no channel for it.
+        """
+
 
 class Phase(Enum):
     """Where a conversation is."""
@@ -209,7 +216,7 @@ class Conversation:
 
     async def _start(self, start: protocol.Start) -> None:
         user_id = self._sole_user or start.user_id
-        track = await self._begin_track(start.track) if start.track is not None else {}
+        track = await self._route(start.track)
         if self.phase is not Phase.READY:
             return
         stay = self._sessions.resume(start.resume, user_id, self) if start.resume else None
@@ -236,7 +243,12 @@ class Conversation:
             **track,
         )
 
-    async def _begin_track(self, theirs: protocol.Mark) -> dict[str, Any]:
+    async def _route(self, theirs: protocol.Mark | None) -> dict[str, Any]:
+        """Decide how the audio goes; returns what `start` tells of that."""
+        if theirs is None:
+            if self.track is not None:
+                self.track.leave()
+            return {}
         if self.track is None:
             raise ProtocolError("invalid_parameter", "this line has no audio track", "leave 'track' out")
         return {"track": asdict(await self.track.begin(theirs))}

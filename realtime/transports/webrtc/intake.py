@@ -59,10 +59,23 @@ class Intake:
             raise LiveError(
                 "timeout", "the audio track sends nothing", "connect again", fatal=True
             ) from problem
+        self.close()  # an earlier start may have been refused
         self._clock = RtpClock(theirs)
         self._packets = FrameReceiver(OpusDecoder(), self._conversation.hear)
         self._outbox.by_track = True
         return ours
+
+    def leave(self) -> None:
+        """Let the audio go by the channel (see `realtime.conversation.Track`).
+
+        Raises:
+            ProtocolError: the peer has opened none.
+        """
+        if self._peer.audio is None:
+            raise ProtocolError(
+                "invalid_parameter", "there is no channel 'audio'", "open one, or say where the 'track' is"
+            )
+        self._outbox.by_track = False
 
     def figures(self) -> dict[str, float]:
         """What the way here did to frames, since the line began."""

@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import msgpack
 import numpy as np
 import pytest
 
@@ -172,6 +173,22 @@ async def test_a_track_that_was_not_offered_cannot_be_used(call: Call) -> None:
         assert error["suggestions"]
     await caller.line.send({"type": "start", "voice": "otto"})
     assert "track" not in await caller.message("start")
+
+
+async def test_a_track_that_is_not_named_is_no_way_for_audio(call: Call) -> None:
+    line = TrackLine()
+    caller = await call(line)
+    await line.send({"type": "hello", "version": 1, "client": "a test"})
+    await caller.message("hello")
+    line._control.send(msgpack.packb({"type": "start", "voice": "otto", "converter": "passthrough"}))
+    error = await caller.message("error")
+    assert (error["code"], error["fatal"]) == ("invalid_parameter", False)
+    await line.send({"type": "start", "voice": "nobody", "converter": "passthrough"})
+    await until(lambda: any(m.get("code") == "voice_not_found" for m in caller.heard))
+    await line.send({"type": "start", "voice": "otto", "converter": "passthrough"})
+    await caller.message("start")
+    await caller.sing(voice(0.3))
+    await until(lambda: len(caller.packets) >= 25)
 
 
 async def test_packets_that_are_none_disturb_nobody(call: Call) -> None:
