@@ -25,6 +25,7 @@ RELOADABLE = (
     "logging.*",
     "security.*_per_hour",
     "security.allowed_origins",
+    "security.consent_required",
     "security.rate_limiting_enabled",
     "security.ticket_seconds",
     "quality.*",

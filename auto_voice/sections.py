@@ -156,6 +156,7 @@ class SecuritySettings(Section):
 
     api_key_required: bool
     ticket_seconds: float = Field(gt=0, le=600)
+    consent_required: bool
     allowed_origins: list[Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]]
     rate_limiting_enabled: bool
     rate_limit_storage: str

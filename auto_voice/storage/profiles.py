@@ -49,9 +49,21 @@ class ProfileStore:
         self._catalogue: dict[str, dict[str, Any]] = {entry["profile_id"]: entry for entry in entries}
 
     def create(
-        self, measured: ProfileMeasurement, user_id: str, name: str, description: str = ""
+        self,
+        measured: ProfileMeasurement,
+        user_id: str,
+        name: str,
+        description: str = "",
+        consent: str | None = None,
     ) -> dict[str, Any]:
         """Store what was measured of a recording; returns the profile.
+
+        Args:
+            measured: the voice and its figures.
+            user_id: whose profile it is.
+            name: of the voice.
+            description: of it.
+            consent: in whose words, and in which, the singer agreed.
 
         Raises:
             OSError: the disk is full or not writable; nothing is left behind.
@@ -70,6 +82,8 @@ class ProfileStore:
             "speaker_embedding": {"dimensions": EMBEDDING_SIZE, "model": "resemblyzer"},
             "warnings": measured.warnings,
         }
+        if consent is not None:
+            profile["consent"] = {"statement": consent, "given_at": profile["created_at"]}
         aside = Path(tempfile.mkdtemp(prefix=".new-", dir=self._directory))
         try:
             save_voice(aside / VOICE, replace(measured.voice, voice_id=profile_id, name=name))

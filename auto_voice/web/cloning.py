@@ -92,6 +92,13 @@ class Cloning:
         name = uploads.plain_text(fields, "profile_name", 100) or uploads.plain_text(fields, "name", 100)
         name = name or "My voice"
         description = uploads.plain_text(fields, "description", 1000) or ""
+        consent = uploads.plain_text(fields, "consent", 1000)
+        if consent is None and self.settings.security.consent_required:
+            raise ApiError(
+                "consent_required",
+                "the singer's consent is missing",
+                "send in 'consent' who agreed to this voice, and how",
+            )
         if self._measuring >= 2 * self._places:
             raise ApiError("service_unavailable", "too many voices are being made", "try again in a minute")
         self._measuring += 1
@@ -101,7 +108,7 @@ class Cloning:
             self._measuring -= 1
         if isinstance(result, tuple):
             raise ApiError(result[0], result[1], *result[2])
-        return await asyncio.to_thread(self._store.create, result, user_id, name, description)
+        return await asyncio.to_thread(self._store.create, result, user_id, name, description, consent)
 
     async def _measure(self, path: Path, name: str) -> ProfileMeasurement | Problem:
         if self._pool is None:

@@ -28,6 +28,7 @@ STATUS = {
     "invalid_offer": 400,
     "missing_parameter": 400,
     "missing_required_field": 400,
+    "consent_required": 400,
     "invalid_audio": 400,
     "invalid_audio_format": 400,
     "invalid_audio_duration": 400,

@@ -38,6 +38,7 @@ SCHEMAS: dict[str, Any] = {
         quality_metrics=ANY_OBJECT,
         speaker_embedding=ANY_OBJECT,
         warnings=TEXTS,
+        consent=ANY_OBJECT,
     ),
     "Pagination": _object(
         "total offset limit page per_page pages",
@@ -171,6 +172,7 @@ PATHS: dict[str, Any] = {
                 audio=BINARY,
                 user_id={"type": "string", "minLength": 1, "maxLength": 100},
                 profile_name={"type": "string", "maxLength": 100},
+                consent={"type": "string", "maxLength": 1000},
                 description={"type": "string", "maxLength": 1000},
             ),
             "responses": _answers(201, "the voice", _ref("Profile"), 400, 413, 503, 507),

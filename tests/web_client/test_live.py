@@ -314,6 +314,7 @@ def test_a_voice_that_is_too_short_is_refused_in_words(
     page.click("details.make summary")
     page.fill("#make-name", "Too short")
     page.set_input_files("#make-audio", tmp_path / "short.wav")
+    page.check("#make-consent")
     page.click("#make-submit")
     page.wait_for_selector("#make-result.bad")
     assert len(page.inner_text("#make-result")) > 20

@@ -65,8 +65,11 @@ export async function deleteVoice(id, userId) {
   });
 }
 
+/** What the box says that must be ticked. */
+const CONSENT = 'This is my own voice, or its owner agrees (ticked on the page)';
+
 /**
- * Make a voice from a recording.
+ * Make a voice from a recording, with the owner's consent.
  * @param {File} audio
  * @param {string} name
  * @param {string} userId
@@ -79,5 +82,6 @@ export async function makeVoice(audio, name, userId, onProgress) {
   form.set('audio', audio);
   form.set('user_id', userId);
   form.set('profile_name', name);
+  form.set('consent', CONSENT);
   return readVoice((await upload(`${BASE}/clone`, form, onProgress)) ?? {}, userId);
 }

@@ -58,7 +58,9 @@ async def test_a_voice_is_cloned_listed_shown_used_and_deleted(
     serve: Serve, recording: bytes, models_dir: Path
 ) -> None:
     client = await serve(STORAGE__MODELS_DIR=str(models_dir))
-    async with client.post(CLONE, data=form(recording, user_id="ann", profile_name="Ann [1] ä")) as response:
+    async with client.post(
+        CLONE, data=form(recording, user_id="ann", profile_name="Ann [1] ä", consent="Ann, by letter")
+    ) as response:
         profile = await response.json()
         assert response.status == 201, profile
     assert profile["user_id"] == "ann"
@@ -66,6 +68,7 @@ async def test_a_voice_is_cloned_listed_shown_used_and_deleted(
     assert 150 < profile["vocal_range"]["min_pitch_hz"] < profile["vocal_range"]["max_pitch_hz"] < 400
     assert 0 <= profile["quality_metrics"]["quality_score"] <= 1
     assert profile["audio_info"]["format"] == "flac"
+    assert profile["consent"]["statement"] == "Ann, by letter"
     profile_id = profile["profile_id"]
 
     async with client.get(PROFILES, params={"user_id": "ann"}) as response:
@@ -280,3 +283,11 @@ async def test_a_field_that_comes_in_pieces_is_one_field(
 async def test_endless_text_is_refused(client: Client) -> None:
     status, body = await refused(client, form(b"abc", user_id="x" * 70_000))
     assert (status, body["error"]) == (400, "invalid_request")
+
+
+async def test_where_consent_is_wanted_there_is_no_voice_without(serve: Serve) -> None:
+    client = await serve(SECURITY__CONSENT_REQUIRED="true")
+    status, body = await refused(client, form(b"RIFF", user_id="ann"))
+    assert (status, body["error"]) == (400, "consent_required")
+    status, body = await refused(client, form(b"RIFF", user_id="ann", consent="yes, by ann"))
+    assert (status, body["error"]) == (400, "invalid_audio")
