@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from auto_voice import __version__
+from auto_voice.cli_backup import backup
 from auto_voice.cli_config import config as config_commands
 from auto_voice.cli_songs import convert_song, jobs, separate_song
 from auto_voice.cli_users import database, keys, users
@@ -29,6 +30,7 @@ app.add_typer(config_commands, name="config")
 app.add_typer(users, name="users")
 app.add_typer(keys, name="keys")
 app.add_typer(database, name="db")
+app.add_typer(backup, name="backup")
 app.command("convert")(convert_song)
 app.command("separate")(separate_song)
 app.command("voice-clone")(voice_clone)

@@ -100,14 +100,14 @@ def test_voices_as_servers_describe_them(modules: Page) -> None:
           return [
             readVoice({ profile_id: 'a', profile_name: 'Ann', builtin: true, user_id: 'me',
               vocal_range: { min_note: 'A2', max_note: 'E4' } }, 'me'),
-            readVoice({ profile_id: 'b', name: 'Bob', user_id: 'me', description: null }, 'me'),
-            readVoice({ profile_id: 'c', user_id: 'other', vocal_range: null }, 'me'),
+            readVoice({ profile_id: 'b', name: 'Bob', user_id: 'me', description: null }),
+            readVoice({ profile_id: 'c', user_id: 'other', vocal_range: null }),
           ];
         }"""
     )
     assert voices[0] == {"id": "a", "name": "Ann", "description": "", "range": "A2–E4", "own": False}
     assert voices[1] == {"id": "b", "name": "Bob", "description": "", "range": "", "own": True}
-    assert (voices[2]["name"], voices[2]["own"]) == ("Unnamed voice", False)
+    assert (voices[2]["name"], voices[2]["own"]) == ("Unnamed voice", True)
 
 
 def test_every_fatal_error_of_the_protocol_has_words(modules: Page) -> None:

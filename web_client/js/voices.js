@@ -24,10 +24,9 @@ const text = (value) => (typeof value === 'string' ? value : '');
 
 /**
  * @param {Record<string, any>} profile as the server describes it
- * @param {string} userId
  * @returns {Voice}
  */
-export function readVoice(profile, userId) {
+export function readVoice(profile) {
   const range = profile.vocal_range ?? {};
   const builtin = profile.builtin === true;
   return {
@@ -50,7 +49,7 @@ export async function listVoices(userId) {
   const body = await ask(`${BASE}/profiles?${query}`);
   const profiles = Array.isArray(body) ? body : (body?.profiles ?? []);
   return profiles
-    .map((/** @type {Record<string, any>} */ profile) => readVoice(profile, userId))
+    .map((/** @type {Record<string, any>} */ profile) => readVoice(profile))
     .filter((/** @type {Voice} */ voice) => voice.id);
 }
 
@@ -83,5 +82,5 @@ export async function makeVoice(audio, name, userId, onProgress) {
   form.set('user_id', userId);
   form.set('profile_name', name);
   form.set('consent', CONSENT);
-  return readVoice((await upload(`${BASE}/clone`, form, onProgress)) ?? {}, userId);
+  return readVoice((await upload(`${BASE}/clone`, form, onProgress)) ?? {});
 }
