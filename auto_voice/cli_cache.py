@@ -1,0 +1,34 @@
+"""`autovoice cache`: what is kept between songs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from auto_voice.settings import load_settings
+
+cache = typer.Typer(help="Stems, pitch and converted vocals that are kept.", no_args_is_help=True)
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="a YAML file of settings")]
+
+
+@cache.command("clean")
+def clean(
+    max_size_gb: Annotated[
+        float | None, typer.Option(help="instead of storage.max_cache_size_gb", min=0)
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="keep nothing")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Remove what is too old, and of the rest the least recently used beyond the size; also while songs are made."""
+    from auto_voice.jobs.worker import open_cache
+
+    settings = load_settings(config)
+    size = 0.0 if everything else max_size_gb
+    if size is not None:
+        storage = settings.storage.model_copy(update={"max_cache_size_gb": size})
+        settings = settings.model_copy(update={"storage": storage})
+    freed = open_cache(settings).clean()
+    Console().print(f"{freed / 2**20:.1f} MB freed", highlight=False)
