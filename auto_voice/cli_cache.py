@@ -22,7 +22,7 @@ def clean(
     everything: Annotated[bool, typer.Option("--all", help="keep nothing")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Remove what is too old, and of the rest the least recently used beyond the size; also while songs are made."""
+    """Remove what is too old, and the least recently used beyond the size; also while songs are made."""
     from auto_voice.jobs.worker import open_cache
 
     settings = load_settings(config)
