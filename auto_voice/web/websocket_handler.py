@@ -58,10 +58,16 @@ async def live(request: web.Request) -> web.WebSocketResponse:
 
 
 async def _listen(socket: web.WebSocketResponse, conversation: Conversation) -> None:
+    loop = asyncio.get_running_loop()
+    phase, since = conversation.phase, loop.time()
     while conversation.phase is not Phase.ENDED:
-        limit = IDLE_TIMEOUT_S if conversation.phase is Phase.RUNNING else STEP_TIMEOUT_S
+        if conversation.phase is not phase:
+            phase, since = conversation.phase, loop.time()
+        running = phase is Phase.RUNNING
+        limit = IDLE_TIMEOUT_S if running else STEP_TIMEOUT_S
+        left = limit if running else limit - (loop.time() - since)  # of the step, however much is said in it
         try:
-            message = await socket.receive(timeout=limit)
+            message = await socket.receive(timeout=max(left, 0.001))
         except TimeoutError:
             waited = f"nothing came for {limit:g} s; {conversation.phase.value!r} was expected"
             conversation.lose(LiveError("timeout", waited, "connect again", fatal=True))

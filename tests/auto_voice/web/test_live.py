@@ -245,6 +245,25 @@ async def test_a_silent_client_is_told_and_closed(client: Client, monkeypatch: p
     assert (stats.sessions, stats.parked) == (1, 1)  # it may come back
 
 
+async def test_talk_is_no_step_forward(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket_handler, "STEP_TIMEOUT_S", 0.5)
+    talker = await client.ws_connect("/ws/live")
+
+    async def talk() -> None:
+        with contextlib.suppress(ConnectionError):
+            while not talker.closed:
+                await say(talker, type="stats", t=1)  # not what is waited for
+                await asyncio.sleep(0.05)
+
+    talking = asyncio.create_task(talk())
+    async with asyncio.timeout(10):
+        async for message in talker:
+            if msgpack.unpackb(message.data).get("code") == "timeout":
+                break
+    assert await ended(talker)
+    talking.cancel()
+
+
 async def test_a_restart_is_announced(client: Client) -> None:
     socket, lost = await connect(client, voice="aria"), await connect(client, voice="aria")
     for singer in (socket, lost):
