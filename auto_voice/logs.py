@@ -1,13 +1,24 @@
-"""Logging as the settings ask for it."""
+"""Logging as the settings ask for it; every line says which request or job it is about."""
 
 from __future__ import annotations
 
 import logging
+from contextvars import ContextVar
 from logging.handlers import RotatingFileHandler
 
 from auto_voice.sections import LoggingSettings
 
-FIELDS = "%(asctime)s %(name)s %(levelname)s %(message)s"
+FIELDS = "%(asctime)s %(name)s %(levelname)s %(about)s %(message)s"
+LINE = "%(asctime)s %(levelname)-7s %(name)s: %(message)s%(about_last)s"
+
+# The id of the request or job that this thread or task works at.
+ABOUT: ContextVar[str] = ContextVar("about", default="")
+
+
+def _tell_about(record: logging.LogRecord) -> bool:
+    about = ABOUT.get()
+    record.__dict__ |= {"about": about, "about_last": f" [{about}]" if about else ""}
+    return True
 
 
 def set_up_logging(settings: LoggingSettings, debug: bool = False, part: str = "") -> None:
@@ -28,9 +39,7 @@ def set_up_logging(settings: LoggingSettings, debug: bool = False, part: str = "
     if settings.format == "json":
         handlers[0].setFormatter(_json())
     else:
-        handlers[0].setFormatter(
-            logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
-        )
+        handlers[0].setFormatter(logging.Formatter(LINE, "%H:%M:%S"))
     if settings.file is not None:
         file = settings.file.with_stem(f"{settings.file.stem}.{part}") if part else settings.file
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -40,6 +49,8 @@ def set_up_logging(settings: LoggingSettings, debug: bool = False, part: str = "
             )
         )
         handlers[1].setFormatter(_json())
+    for handler in handlers:
+        handler.addFilter(_tell_about)
     logging.basicConfig(level="DEBUG" if debug else settings.level, handlers=handlers, force=True)
     for chatty in ("numba", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -17,6 +17,7 @@ from auto_voice.jobs.model import Job
 from auto_voice.jobs.song_request import SongRequest
 from auto_voice.jobs.stages import STAGES
 from auto_voice.jobs.store import JobStore
+from auto_voice.logs import ABOUT
 from auto_voice.settings import Settings
 from pipeline.errors import PipelineError, WeightsUnavailable
 
@@ -74,6 +75,7 @@ class Worker:
 
     def do(self, job: Job) -> None:
         """Do one job to its end, whatever that is."""
+        ABOUT.set(job.id)
         lease, done = Lease(), threading.Event()
         heart = threading.Thread(target=self._beat, args=(job.id, lease, done), daemon=True)
         heart.start()

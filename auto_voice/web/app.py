@@ -32,6 +32,7 @@ from auto_voice.web.current import CURRENT
 from auto_voice.web.errors import errors_as_json
 from auto_voice.web.origins import check_origin
 from auto_voice.web.rates import RATES, RateLimits, limit_rates
+from auto_voice.web.request_ids import name_request
 from auto_voice.web.time_limit import limit_time
 from auto_voice.web.tokens import Signer, server_secret
 from pipeline.voice import Voice
@@ -139,6 +140,7 @@ def create_app(settings: Settings, read: Callable[[], Settings] | None = None) -
     """
     app = web.Application(
         middlewares=[
+            name_request,
             metrics.count_requests,
             errors_as_json,
             check_origin,

@@ -15,6 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from auto_voice.jobs.errors import JobError
+from auto_voice.logs import ABOUT
 from auto_voice.storage.errors import StorageError
 from auto_voice.web.validators import InvalidParameter
 from pipeline.errors import PipelineError
@@ -113,7 +114,7 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
     except Exception as problem:
         if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
             return answer("insufficient_storage", "the server's disk is full", ["tell the operator"])
-        reference = uuid.uuid4().hex[:12]
+        reference = ABOUT.get() or uuid.uuid4().hex[:12]
         log.exception("request %s %s failed [%s]", request.method, request.path, reference)
         return answer(
             "internal_error",
