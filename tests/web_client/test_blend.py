@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from bench.bursts import SAMPLE_RATE, write_wav
 from bench.page import go_live, snapshot, tap, wait_until
@@ -99,7 +99,7 @@ def test_it_is_shown_and_moved_by_keyboard(
         page.get_by_role("slider", name="Share of Aria").get_attribute("aria-valuetext")
         == "51 % Aria, 49 % Otto"
     )
-    assert page.inner_text("#heard-name") == "You hear Otto + Aria"
+    expect(page.locator("#heard-name")).to_have_text("You hear Otto + Aria")
     page.keyboard.press("Home")
     wait_blend(page, "aria", 0)
     page.dblclick("#blend-share")
@@ -116,13 +116,13 @@ def test_singing_with_one_of_the_two_alone_ends_it(
     wait_blend(page, "aria")
     page.check("#voice-bruno", force=True)
     wait_until(page, lambda shown: shown["voice"] == "bruno")
-    assert page.inner_text("#heard-name") == "You hear Bruno + Aria"
+    expect(page.locator("#heard-name")).to_have_text("You hear Bruno + Aria")
     wait_blend(page, "aria")
     page.check("#voice-aria", force=True)
     wait_blend(page, None)
     assert page.is_hidden("#blend-share")
     assert page.input_value("#blend-voice") == ""
-    assert page.inner_text("#heard-name") == "You hear Aria"
+    expect(page.locator("#heard-name")).to_have_text("You hear Aria")
 
 
 def test_it_comes_with_the_start_and_after_a_lost_connection_and_not_after_a_reload(
@@ -170,7 +170,7 @@ def test_it_ends_when_its_voice_is_deleted(
         page.get_by_role("button", name=words).click()
     wait_until(page, lambda shown: shown["blend"] is None)
     assert page.is_hidden("#blend-share")
-    assert page.inner_text("#heard-name") == "You hear Ann"
+    expect(page.locator("#heard-name")).to_have_text("You hear Ann")
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 640), (390, 844), (1280, 800)])
@@ -224,7 +224,7 @@ def test_a_second_voice_that_is_gone_is_no_dead_end(service: Service, with_a_gho
     page.click("#start:enabled")
     page.wait_for_selector("#failure[data-code=voice_not_found]")
     page.wait_for_selector("#blend-row", state="hidden")  # the list was loaded again
-    assert page.inner_text("#heard-name") == "You hear Otto"
+    expect(page.locator("#heard-name")).to_have_text("You hear Otto")
     page.click("#start")
     wait_until(page, lambda shown: shown["state"] == "live")
 
@@ -235,14 +235,14 @@ def test_a_blend_that_is_refused_while_singing_is_not_claimed(service: Service, 
     page.check("#voice-otto", force=True)
     page.select_option("#blend-voice", "ghost")
     wait_until(page, lambda shown: shown["blend"] is None)
-    assert page.inner_text("#heard-name") == "You hear Otto"
+    expect(page.locator("#heard-name")).to_have_text("You hear Otto")
     page.select_option("#blend-voice", "aria")
     wait_blend(page, "aria")
-    assert page.inner_text("#notice") == ""
+    expect(page.locator("#notice")).to_have_text("")
     page.fill("#blend-share", "100")
     wait_blend(page, "aria", 1)
-    assert page.inner_text("#heard-name") == "You hear Aria"
-    assert page.inner_text("#blend-value") == "only Aria"
+    expect(page.locator("#heard-name")).to_have_text("You hear Aria")
+    expect(page.locator("#blend-value")).to_have_text("only Aria")
 
 
 def test_what_has_the_focus_is_not_under_the_bar(
