@@ -19,6 +19,7 @@ from bench.service import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 120
+READY = "ends it)"  # the end of what it says then
 
 
 def until(condition: Callable[[], object], seconds: float = PATIENCE_S) -> None:
@@ -51,6 +52,7 @@ class Server:
         }
         self.environ = {**kept, **{f"AUTOVOICE_{k}": v for k, v in named.items()}, "PYTHONPATH": str(ROOT)}
         self.process: subprocess.Popen[bytes] | None = None
+        self._said = 0
 
     @property
     def address(self) -> str:
@@ -77,6 +79,7 @@ class Server:
 
     def start(self) -> Server:
         """Start it; `wait` until it answers."""
+        self._said = self.told.count(READY) if self.log.exists() else 0
         with self.log.open("ab") as log:
             command = [sys.executable, "-m", "auto_voice.cli", "serve"]
             self.process = subprocess.Popen(
@@ -86,8 +89,7 @@ class Server:
 
     def wait(self) -> Server:
         """Wait until it says that it takes connections."""
-        said = self.told.count("ends it)")
-        until(lambda: self.told.count("ends it)") > said or self._ended())
+        until(lambda: self.told.count(READY) > self._said or self._ended())
         return self
 
     def _ended(self) -> bool:
@@ -121,8 +123,7 @@ class Server:
         return self.start().wait()
 
     def __exit__(self, *_: object) -> None:
-        assert self.process is not None
-        if self.process.poll() is None:
+        if self.process is not None and self.process.poll() is None:
             self.signal()
             try:
                 self.process.wait(60)
