@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -98,6 +99,8 @@ def serve(
 
 def _run(options: Options, settings: Settings, ready: Callable[[], None]) -> None:
     """Serve in this process, or in several that it starts."""
+    if hasattr(signal, "SIGHUP"):  # before the server hears it: what it would read again is being read
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if settings.server.workers > 1:
         from auto_voice.processes import Parent
 

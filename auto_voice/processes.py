@@ -107,7 +107,9 @@ class Parent:
         Raises:
             OSError: the port is taken, or the address is not this machine's.
         """
-        server = self._settings.server
+        server, security = self._settings.server, self._settings.security
+        if security.rate_limiting_enabled and security.rate_limit_storage.startswith("memory:"):
+            log.warning("each process counts requests by itself: name a Redis in security.rate_limit_storage")
         held = reserve(server.host, server.port)
         self._options = replace(self._options, port=held[0].getsockname()[1])
         self._folder = Path(tempfile.mkdtemp(prefix="autovoice-"))
