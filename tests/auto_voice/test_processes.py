@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
 from pathlib import Path
+from typing import Any
 
+import aiohttp
+import msgpack
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -56,6 +60,45 @@ def test_two_processes_share_a_port_and_a_dead_one_has_a_successor(tmp_path: Pat
         server.signal()
         assert server.exit_code() == 0
     assert not any(alive(pid) for pid in left)
+
+
+async def test_a_singer_comes_back_to_the_process_that_has_the_session(tmp_path: Path) -> None:
+    with Server(tmp_path, SERVER__WORKERS="2") as server:
+        jar = aiohttp.CookieJar(unsafe=True)  # of an address, not of a name
+        url = f"http://{server.address}"
+        async with aiohttp.ClientSession(url, cookie_jar=jar) as browser:
+            started = await sing(browser)
+            assert not started["resumed"]
+            for _ in range(8):
+                again = await sing(browser, resume=started["token"])
+                assert again["resumed"]
+                assert again["session"] == started["session"]
+            for _ in range(6):
+                async with browser.post("/api/v1/live/offer", data="no offer") as answer:
+                    assert (answer.status, (await answer.json())["error"]) == (400, "invalid_request")
+            os.kill(servers_of(server)[int(next(iter(jar)).value)], signal.SIGKILL)
+            lost = await sing(browser, resume=started["token"])
+            assert not lost["resumed"]  # by the other one ...
+            await asyncio.to_thread(until, lambda: answering(server) == {"0": 1.0, "1": 1.0})
+            for _ in range(4):  # ... which has it from now on
+                assert (await sing(browser, resume=lost["token"]))["resumed"]
+
+
+async def sing(session: aiohttp.ClientSession, *, resume: str | None = None) -> dict[str, Any]:
+    """Start a session, or come back to one, and lose the line; returns what the server said."""
+    async with session.ws_connect("/ws/live") as socket:
+        more = {} if resume is None else {"resume": resume}
+        for message in (
+            {"type": "hello", "version": 1, "client": "test"},
+            {"type": "start", "voice": "aria", "converter": "passthrough", **more},
+        ):
+            await socket.send_bytes(msgpack.packb(message))
+        async with asyncio.timeout(20):
+            async for said in socket:
+                fields: dict[str, Any] = msgpack.unpackb(said.data)
+                if fields["type"] == "start":
+                    return fields
+    raise AssertionError("the server closed")
 
 
 def test_without_their_parent_they_end(tmp_path: Path) -> None:
