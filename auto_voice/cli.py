@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -22,6 +24,9 @@ from auto_voice.cli_songs import convert_song, jobs, separate_song
 from auto_voice.cli_users import database, keys, users
 from auto_voice.cli_voices import convert_voice, voice_clone, voices
 from auto_voice.settings import Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from auto_voice.share import Options
 
 app = typer.Typer(
     help="AutoVoice: sing into the browser and hear another voice.", no_args_is_help=True, add_completion=False
@@ -60,11 +65,10 @@ def serve(
 ) -> None:
     """Serve the page and the API."""
     from auto_voice.logs import set_up_logging
+    from auto_voice.share import Options
 
-    def read() -> Settings:
-        return load_settings(config).listening_on(host, port)
-
-    settings = read()
+    options = Options(config, host, port)
+    settings = options.read()
     set_up_logging(settings.logging, settings.server.debug)
     if not (insecure or settings.security.api_key_required or is_loopback(settings.server.host)):
         raise SettingsError(
@@ -74,33 +78,43 @@ def serve(
         )
     if (cert is None) != (key is None):
         raise SettingsError("--cert and --key go together")
-    context = None
     console = Console(stderr=True)
     if tls or cert is not None:
-        from auto_voice.tls import fingerprint, own_certificate, ssl_context
+        from auto_voice.tls import fingerprint, own_certificate
 
         files = (cert, key) if cert and key else own_certificate(settings.storage.data_dir / "tls")
-        context = ssl_context(*files)
+        options = replace(options, certificate=files)
+        options.tls()  # what is wrong with it is told at once
         console.print(f"Certificate {files[0]}\n  SHA-256 {fingerprint(files[0])}", highlight=False)
-    from auto_voice.web.app import create_app
-    from auto_voice.web.app import serve as run
-
-    url = f"{'https' if context else 'http'}://{settings.server.host}:{settings.server.port}"
+    url = f"{'https' if options.certificate else 'http'}://{settings.server.host}:{settings.server.port}"
     console.print(
         f"AutoVoice {__version__} starts (the first time it compiles for 20 s or so)", highlight=False
     )
-    application = create_app(settings, read)
 
     def ready() -> None:
         console.print(f"AutoVoice {__version__} on [bold]{url}[/] (Ctrl+C ends it)", highlight=False)
 
     try:
-        run(application, settings, context, ready)
+        _run(options, settings, ready)
     except OSError as problem:
         raise SettingsError(
             f"cannot listen on {settings.server.host}:{settings.server.port}: {problem.strerror}",
             "choose another with --port, or end what uses it",
         ) from problem
+
+
+def _run(options: Options, settings: Settings, ready: Callable[[], None]) -> None:
+    """Serve in this process, or in several that it starts."""
+    if hasattr(signal, "SIGHUP"):  # before the server hears it: what it would read again is being read
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if settings.server.workers > 1:
+        from auto_voice.processes import Parent
+
+        raise typer.Exit(Parent(options, ready).run())
+    from auto_voice.web.app import create_app
+    from auto_voice.web.app import serve as run
+
+    run(create_app(settings, options.read), settings, options.tls(), ready)
 
 
 @app.command("weights")
@@ -176,14 +190,14 @@ def _explain(problem: Any) -> int:
     return 2
 
 
-def main() -> None:
-    """Run the command; problems that a person can solve are told in a line, with exit code 2."""
+def explained(call: Callable[[], object]) -> None:
+    """Call something; problems that a person can solve are told in a line, with exit code 2."""
     from auto_voice.jobs.errors import JobError
     from auto_voice.storage.errors import StorageError
     from pipeline.errors import PipelineError
 
     try:
-        app()
+        call()
     except (SettingsError, StorageError, PipelineError, JobError) as problem:
         sys.exit(_explain(problem))
     except OSError as problem:
@@ -193,6 +207,11 @@ def main() -> None:
                 SettingsError(f"{where}{problem.strerror or problem}", "check the path and its permissions")
             )
         )
+
+
+def main() -> None:
+    """Run the command."""
+    explained(app)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ RELOADABLE = (
     "security.rate_limiting_enabled",
     "security.ticket_seconds",
     "quality.*",
+    "server.drain_seconds",
     "server.timeout",
 )
 SECRET = "(secret)"

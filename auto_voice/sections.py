@@ -22,6 +22,8 @@ class ServerSettings(Section):
     timeout: float = Field(gt=0)  # seconds
     debug: bool
     proxies: int = Field(ge=0, le=10)
+    workers: int = Field(ge=1, le=64)
+    drain_seconds: float = Field(ge=0, le=3600)
 
 
 class GpuSettings(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import multiprocessing
 import os
@@ -9,6 +10,7 @@ import shutil
 import threading
 import time
 import uuid
+from collections.abc import MutableSequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
@@ -17,7 +19,7 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from auto_voice.jobs.store import JobStore
-from auto_voice.jobs.worker import open_cache, work
+from auto_voice.jobs.worker import FINISH, open_cache, work
 from auto_voice.settings import Settings
 from auto_voice.storage.leftovers import sweep
 
@@ -44,13 +46,16 @@ class Supervisor:
     Args:
         settings: the whole configuration; what is set later is for workers that start later.
         store: the jobs, for what dead workers leave behind.
+        told: shared memory for `alive` and `dead`, read by server processes that have an `Elsewhere`.
     """
 
-    def __init__(self, settings: Settings, store: JobStore) -> None:
+    def __init__(self, settings: Settings, store: JobStore, told: MutableSequence[int] | None = None) -> None:
         self.settings = settings
+        self._told = told
         self._store = store
         self._places = [Place() for _ in range(settings.limits.concurrent_conversions)]
         self._stop = threading.Event()
+        self._hurry = threading.Event()
         self._thread = threading.Thread(target=self._run, name="autovoice-workers", daemon=True)
         self._clean_at = 0.0
 
@@ -69,14 +74,44 @@ class Supervisor:
         """Process ids of the workers."""
         return [p.process.pid for p in self._places if p.process is not None and p.process.pid is not None]
 
+    @property
+    def hurried(self) -> bool:
+        """Whether `hurry` was called."""
+        return self._hurry.is_set()
+
     def start(self) -> None:
         """Start the workers and the thread that watches them."""
         self._thread.start()
 
+    def drain(self, seconds: float) -> bool:
+        """Let the workers finish the jobs at hand and take no others; `hurry` cuts it short.
+
+        Returns:
+            Whether all were finished within that time.
+        """
+        self._rest()
+        for place in self._places:
+            if place.process is not None and place.process.pid is not None and FINISH is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(place.process.pid, FINISH)
+        deadline = time.monotonic() + seconds
+        while self.alive and not self._hurry.is_set() and time.monotonic() < deadline:
+            self._hurry.wait(0.05)
+        return not self.alive
+
+    def hurry(self) -> None:
+        """Have a `drain` that goes on return now."""
+        self._hurry.set()
+
+    def _rest(self) -> None:
+        """Start nothing any more."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
     def stop(self) -> None:
         """End the workers; what they were doing goes back into the queue."""
-        self._stop.set()
-        self._thread.join()
+        self._rest()
         for place in self._places:
             if place.process is not None:
                 place.process.terminate()
@@ -98,6 +133,8 @@ class Supervisor:
                     self.clean()
             except (SQLAlchemyError, OSError):
                 log.exception("the workers could not be tended to; trying again")
+            if self._told is not None:
+                self._told[:] = [self.alive, self.dead]
             running = [p.process.sentinel for p in self._places if p.process is not None]
             if running:
                 wait(running, timeout=0.5)
@@ -135,6 +172,46 @@ class Supervisor:
         open_cache(self.settings).clean()
         sweep(self.settings.storage.temp_dir, "clone-")
         sweep(self.settings.storage.voice_profiles_dir, ".new-", ".old-")
+
+
+class Elsewhere:
+    """Stands for the workers that another server process on this port runs.
+
+    Args:
+        settings: the whole configuration.
+        told: what that process's `Supervisor` tells.
+    """
+
+    processes: tuple[int, ...] = ()
+
+    def __init__(self, settings: Settings, told: MutableSequence[int]) -> None:
+        self.settings = settings
+        self.hurried = False
+        self._told = told
+
+    @property
+    def alive(self) -> int:
+        """Workers that run."""
+        return self._told[0]
+
+    @property
+    def dead(self) -> int:
+        """Workers that ran and have no successor yet."""
+        return self._told[1]
+
+    def start(self) -> None:
+        """Nothing is started here."""
+
+    def drain(self, seconds: float) -> bool:
+        """Nothing is at work here."""
+        return True
+
+    def hurry(self) -> None:
+        """Take note."""
+        self.hurried = True
+
+    def stop(self) -> None:
+        """Nothing is to be stopped here."""
 
 
 def _modified(path: Path) -> float:

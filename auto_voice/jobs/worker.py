@@ -23,6 +23,7 @@ from pipeline.errors import PipelineError, WeightsUnavailable
 
 log = logging.getLogger(__name__)
 
+FINISH: signal.Signals | None = getattr(signal, "SIGUSR1", None)  # end after the job at hand; not on Windows
 HEARTBEAT_S = 1.0
 IDLE_S = 0.3
 TELL_S = 0.4  # between two notes of progress
@@ -57,15 +58,20 @@ class Worker:
         self._parent = parent
         self._store = JobStore(settings.database_url)
         self._stop = threading.Event()
+        self._last = threading.Event()
         self._songs: Any = None
 
     def stop(self) -> None:
         """End after the job at hand has been put back."""
         self._stop.set()
 
+    def finish(self) -> None:
+        """End after the job at hand has been done."""
+        self._last.set()
+
     def run(self) -> None:
-        """Work until `stop`, or until the server is gone."""
-        while not self._stop.is_set() and not self._orphaned():
+        """Work until `stop` or `finish`, or until the server is gone."""
+        while not (self._stop.is_set() or self._last.is_set() or self._orphaned()):
             job = self._store.claim(self._token)
             if job is None:
                 self._stop.wait(IDLE_S)
@@ -215,5 +221,7 @@ def work(settings: Settings, token: str, parent: int, number: int) -> None:
     set_up_logging(settings.logging, settings.server.debug, f"worker{number}")
     worker = Worker(settings, token, parent)
     signal.signal(signal.SIGTERM, lambda number, frame: worker.stop())
+    if FINISH is not None:
+        signal.signal(FINISH, lambda number, frame: worker.finish())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the server's affair
     worker.run()

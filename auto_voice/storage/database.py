@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, text
 from sqlalchemy.pool import NullPool
 
 BUSY_TIMEOUT_MS = 15_000
+MIGRATION_LOCK = 0x6175746F  # any number that nobody else locks
 
 metadata = MetaData()
 
@@ -37,13 +41,29 @@ def open_database(url: str) -> Engine:
 
 
 def migrate(url: str) -> None:
-    """Bring the database to the newest schema; what is there is kept."""
+    """Bring the database to the newest schema; what is there is kept. Servers that start take turns."""
     from alembic import command
     from alembic.config import Config
 
-    if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["url"] = url
-    command.upgrade(config, "head")
+    with _alone(url):
+        command.upgrade(config, "head")
+
+
+@contextmanager
+def _alone(url: str) -> Iterator[None]:
+    """Hold a lock that every server which migrates this database wants."""
+    if url.startswith("sqlite:///"):
+        file = Path(url.removeprefix("sqlite:///"))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.with_name(f".{file.name}.migrating").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        return
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
+        yield  # the lock ends with the connection
+    engine.dispose()

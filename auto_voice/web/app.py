@@ -19,16 +19,29 @@ from aiohttp import web
 from auto_voice.configuration import Current
 from auto_voice.device import choose_device, converters
 from auto_voice.jobs.store import JobStore
-from auto_voice.jobs.supervisor import Supervisor
+from auto_voice.jobs.supervisor import Elsewhere, Supervisor
 from auto_voice.logs import set_up_logging
 from auto_voice.settings import Settings
+from auto_voice.share import Share
 from auto_voice.storage.database import migrate
 from auto_voice.storage.errors import StorageError
 from auto_voice.storage.profiles import ProfileStore
 from auto_voice.storage.users import UserStore
-from auto_voice.web import api, auth, conversion, health, live_offer, metrics, openapi, websocket_handler
+from auto_voice.web import (
+    api,
+    auth,
+    conversion,
+    ending,
+    forward,
+    health,
+    live_offer,
+    metrics,
+    openapi,
+    siblings,
+    websocket_handler,
+)
 from auto_voice.web.cloning import Cloning
-from auto_voice.web.current import CURRENT
+from auto_voice.web.current import CURRENT, ENDING
 from auto_voice.web.errors import errors_as_json
 from auto_voice.web.origins import check_origin
 from auto_voice.web.rates import RATES, RateLimits, limit_rates
@@ -131,12 +144,15 @@ async def _close_cloning(app: web.Application) -> AsyncIterator[None]:
     await app[api.CLONING].close()
 
 
-def create_app(settings: Settings, read: Callable[[], Settings] | None = None) -> web.Application:
+def create_app(
+    settings: Settings, read: Callable[[], Settings] | None = None, share: Share | None = None
+) -> web.Application:
     """Build the whole server; nothing runs before it is started.
 
     Args:
         settings: what it is built for.
         read: reads them again, on SIGHUP.
+        share: which of several processes on one port this is.
     """
     app = web.Application(
         middlewares=[
@@ -167,6 +183,7 @@ def create_app(settings: Settings, read: Callable[[], Settings] | None = None) -
         max_busy=settings.live.max_step_fraction,
     )
     app[CURRENT] = Current(settings, read)
+    app[ENDING] = asyncio.Event()
     app[auth.USERS] = UserStore(settings.database_url)
     app[RATES] = RateLimits(settings.security.rate_limit_storage)
     app[auth.SIGNER] = Signer(server_secret(storage.data_dir))
@@ -177,13 +194,22 @@ def create_app(settings: Settings, read: Callable[[], Settings] | None = None) -
     app[websocket_handler.RESOLVE_VOICE] = _resolver(store)
     app[websocket_handler.CONVERSATIONS] = {}
     app[conversion.JOBS] = JobStore(settings.database_url)
-    app[health.SUPERVISOR] = Supervisor(settings, app[conversion.JOBS])
+    app[health.SUPERVISOR] = (
+        Supervisor(settings, app[conversion.JOBS], None if share is None else share.workers)
+        if share is None or share.index == 0
+        else Elsewhere(settings, share.workers)
+    )
     app[conversion.PROFILES] = store
     app[conversion.WATCHERS] = set()
-    app[metrics.METRICS] = metrics.Metrics(engine, store, app[conversion.JOBS], choose_device(settings).name)
+    app[metrics.METRICS] = metrics.Metrics(
+        engine, store, app[conversion.JOBS], choose_device(settings).name, share
+    )
     app.on_response_prepare.append(_add_headers)
     app.on_shutdown.extend([websocket_handler.shut_down, conversion.shut_down])
     app.cleanup_ctx.extend([_reload_on_signal, _run_engine, _watch_loop, _close_cloning, _run_workers])
+    if share is not None:
+        forward.add(app, share)
+        app.cleanup_ctx.append(siblings.answering(share, app[metrics.METRICS].own))
     app.router.add_get("/", _index)
     app.router.add_get("/song", _song)
     app.router.add_static("/client", CLIENT)
@@ -204,14 +230,18 @@ def serve(
     settings: Settings,
     ssl_context: ssl.SSLContext | None = None,
     ready: Callable[[], None] = lambda: None,
+    share: Share | None = None,
+    parent: int | None = None,
 ) -> None:
-    """Serve until interrupted or terminated.
+    """Serve until interrupted or terminated, and what is at work then is done (`auto_voice/web/ending.py`).
 
     Args:
         app: what `create_app` made.
         settings: the host and the port.
         ssl_context: serve https with it.
         ready: called once connections are taken.
+        share: which of several processes on this port this is.
+        parent: file descriptor of a pipe from the process that started it; without that one, it ends.
 
     Raises:
         OSError: the port is taken or the address is not this machine's.
@@ -223,10 +253,13 @@ def serve(
         loop_factory = uvloop.new_event_loop
     loop = loop_factory()
     loop.set_debug(settings.server.debug)
+    app.cleanup_ctx.append(ending.on_signals(parent))
     web.run_app(
         app,
         host=settings.server.host,
         port=settings.server.port,
+        reuse_port=share is not None,
+        path=None if share is None else share.door(share.index),
         ssl_context=ssl_context,
         access_log=None,
         print=lambda text: ready(),

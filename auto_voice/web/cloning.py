@@ -57,6 +57,11 @@ class Cloning:
         self._measuring = 0
         self._pool: ProcessPoolExecutor | None = None
 
+    @property
+    def busy(self) -> bool:
+        """Whether a voice is being made."""
+        return self._uploading > 0
+
     async def close(self) -> None:
         """End the worker processes; a measurement that runs is given up."""
         if self._pool is not None:

@@ -12,12 +12,12 @@ from aiohttp import web
 
 from auto_voice import __version__
 from auto_voice.device import choose_device, gpu_available
-from auto_voice.jobs.supervisor import Supervisor
+from auto_voice.jobs.supervisor import Elsewhere, Supervisor
 from auto_voice.settings import Settings
-from auto_voice.web.current import CURRENT
+from auto_voice.web.current import CURRENT, ENDING
 from auto_voice.web.websocket_handler import ENGINE
 
-SUPERVISOR = web.AppKey("supervisor", Supervisor)
+SUPERVISOR: web.AppKey[Supervisor | Elsewhere] = web.AppKey("supervisor")
 LOW_DISK_BYTES = 200 * 2**20
 ENDPOINTS = {
     "page": "/",
@@ -88,8 +88,8 @@ async def alive(request: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request) -> web.Response:
-    """GET /api/v1/health/ready: sessions can be taken (503 not_ready otherwise)."""
-    if request.app[ENGINE].running:
+    """GET /api/v1/health/ready: sessions can be taken (503 not_ready otherwise, and when it is ending)."""
+    if request.app[ENGINE].running and not request.app[ENDING].is_set():
         return web.json_response({"status": "ready"})
     return web.json_response({"status": "not_ready"}, status=503)
 

@@ -10,7 +10,9 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from auto_voice.jobs.store import JobStore
+from auto_voice.share import Share
 from auto_voice.storage.profiles import ProfileStore
+from auto_voice.web import siblings
 from auto_voice.web.collectors import EngineCollector, GpuCollector, JobsCollector
 from realtime.engine import Engine
 from realtime.stats import Window
@@ -20,13 +22,17 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Metrics:
-    """All metrics of one server."""
+    """All metrics of one server process: its own, and those of what all processes share."""
 
-    def __init__(self, engine: Engine, store: ProfileStore, jobs: JobStore, device: str) -> None:
+    def __init__(
+        self, engine: Engine, store: ProfileStore, jobs: JobStore, device: str, share: Share | None = None
+    ) -> None:
+        self._share = share
         self.registry = CollectorRegistry()
         self.registry.register(EngineCollector(engine))
-        self.registry.register(JobsCollector(jobs))
         self.registry.register(GpuCollector(device))
+        self.shared = CollectorRegistry()
+        self.shared.register(JobsCollector(jobs))
         self.requests = Counter(
             "autovoice_http_requests", "HTTP requests", ["method", "route", "status"], registry=self.registry
         )
@@ -46,10 +52,19 @@ class Metrics:
             registry=self.registry,
         )
         lag.set_function(lambda: self._lag.percentile(100) or 0.0)
-        profiles = Gauge(
-            "autovoice_voice_profiles", "Voice profiles, built-in ones too", registry=self.registry
-        )
+        profiles = Gauge("autovoice_voice_profiles", "Voice profiles, built-in ones too", registry=self.shared)
         profiles.set_function(lambda: store.list(limit=0)[1])
+
+    def own(self) -> bytes:
+        """The metrics of this process as text."""
+        return generate_latest(self.registry)
+
+    async def text(self) -> bytes:
+        """All metrics as text; where several processes share the port, theirs too, told apart by `process`."""
+        shared = await asyncio.to_thread(generate_latest, self.shared)
+        if self._share is None:
+            return await asyncio.to_thread(self.own) + shared
+        return siblings.together(await siblings.ask_all(self._share, self.own)) + shared
 
     async def watch_loop(self) -> None:
         """Measure how late the event loop wakes, until cancelled."""
@@ -84,8 +99,7 @@ async def count_requests(request: web.Request, handler: Handler) -> web.StreamRe
 
 
 async def _show(request: web.Request) -> web.Response:
-    text = await asyncio.to_thread(generate_latest, request.app[METRICS].registry)
-    return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+    return web.Response(body=await request.app[METRICS].text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 def add_routes(app: web.Application) -> None:

@@ -18,6 +18,7 @@ from auto_voice.settings import SettingsError
 from auto_voice.web.auth import PRINCIPAL
 from auto_voice.web.current import CURRENT
 from auto_voice.web.errors import ApiError
+from auto_voice.web.forward import REMOTE
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -113,7 +114,7 @@ def address_of(request: web.Request) -> str:
             return str(ip_address(told[-proxies]))
         except ValueError:
             pass  # a proxy that is not set up; its own address is as good as any
-    return request.remote or "unknown"
+    return request.remote or request.headers.get(REMOTE) or "unknown"
 
 
 def client_of(request: web.Request) -> str:

@@ -1,0 +1,122 @@
+"""Leads a browser back to the server process that has its live sessions, where several share a port.
+
+The kernel shares connections out without knowing who comes. So the process that a browser first sings to sets a
+cookie, and any other one that it comes to later (with a resumed line, or one over WebRTC) passes the request on
+to that process, by a Unix socket, and stays in between. A process that is gone is forgotten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+from aiohttp import WSMsgType, web
+
+from auto_voice.share import Share
+
+COOKIE = "autovoice_process"
+REMOTE = "X-AutoVoice-Remote"  # the client's address, among processes; believed at Unix sockets only
+LIVE, OFFER = "/ws/live", "/api/v1/live/offer"
+PASSED_ON = ("Host", "Origin", "Cookie", "X-API-Key", "X-Forwarded-For", "X-Forwarded-Proto", "Content-Type")
+ANSWERED = ("Content-Type", "Retry-After", "Access-Control-Allow-Origin", "Vary")
+MAX_BODY = 2**20  # bytes; the process that it is for bounds it more tightly
+CONNECT_S = 2.0
+CLOSE_S = 2.0
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+SHARE: web.AppKey[Share] = web.AppKey("share")
+ASTRAY = web.RequestKey("astray", bool)
+
+
+def add(app: web.Application, share: Share) -> None:
+    """Have a server pass on what is for another process, and say to browsers which one this is."""
+    app[SHARE] = share
+    app.middlewares.insert(0, lead_back)
+    app.on_response_prepare.append(_mark)
+
+
+def _from_sibling(request: web.Request) -> bool:
+    """Whether another process passed this on: connections at Unix sockets have no address."""
+    return not request.remote
+
+
+def _meant(request: web.Request) -> int | None:
+    """The process that a browser sings to, if it is one of ours."""
+    text = request.cookies.get(COOKIE, "")
+    index = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1
+    return index if 0 <= index < request.app[SHARE].count else None
+
+
+async def _mark(request: web.Request, response: web.StreamResponse) -> None:
+    here = request.path in (LIVE, OFFER) and response.status < 300 and not _from_sibling(request)
+    if here and (_meant(request) is None or request.get(ASTRAY)):
+        index = request.app[SHARE].index
+        response.headers.add("Set-Cookie", f"{COOKIE}={index}; Path=/; HttpOnly; SameSite=Strict")
+
+
+@web.middleware
+async def lead_back(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Pass a live session's request on to the process that it is for, if that one is there."""
+    meant = _meant(request)
+    if request.path not in (LIVE, OFFER) or meant is None or _from_sibling(request):
+        return await handler(request)
+    share = request.app[SHARE]
+    if meant == share.index:
+        return await handler(request)
+    headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
+    headers[REMOTE] = request.remote or ""
+    async with aiohttp.ClientSession(
+        connector=aiohttp.UnixConnector(str(share.door(meant))),
+        timeout=aiohttp.ClientTimeout(connect=CONNECT_S),
+    ) as session:
+        url = f"{request.scheme}://{request.host}{request.path_qs}"
+        try:
+            if request.path == LIVE:
+                return await _bridge(request, session, url, headers)
+            return await _ask(request, session, url, headers)
+        except aiohttp.ClientConnectorError:
+            request[ASTRAY] = True  # it is gone, and its sessions with it
+            return await handler(request)
+
+
+async def _ask(
+    request: web.Request, session: aiohttp.ClientSession, url: str, headers: dict[str, str]
+) -> web.Response:
+    body = await request.content.read(MAX_BODY) if request.method == "POST" else b""
+    async with session.request(request.method, url, headers=headers, data=body, ssl=False) as answer:
+        kept = {name: answer.headers[name] for name in ANSWERED if name in answer.headers}
+        return web.Response(body=await answer.read(), status=answer.status, headers=kept)
+
+
+async def _bridge(
+    request: web.Request, session: aiohttp.ClientSession, url: str, headers: dict[str, str]
+) -> web.StreamResponse:
+    """Stand between a client and another process until one of them closes."""
+    try:
+        there = await session.ws_connect(url, headers=headers, compress=0, max_msg_size=0, ssl=False)
+    except aiohttp.WSServerHandshakeError as refused:
+        return web.Response(status=refused.status)
+    here = web.WebSocketResponse(compress=False, max_msg_size=0, timeout=CLOSE_S)
+    await here.prepare(request)
+    ways = {asyncio.create_task(_pass_on(here, there)), asyncio.create_task(_pass_on(there, here))}
+    try:
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+        await there.close()
+        await here.close(code=there.close_code or aiohttp.WSCloseCode.OK)
+    return here
+
+
+async def _pass_on(
+    source: aiohttp.ClientWebSocketResponse | web.WebSocketResponse,
+    target: aiohttp.ClientWebSocketResponse | web.WebSocketResponse,
+) -> None:
+    async for message in source:
+        if message.type is WSMsgType.BINARY:
+            await target.send_bytes(message.data)
+        elif message.type is WSMsgType.TEXT:
+            await target.send_str(message.data)
