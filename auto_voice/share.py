@@ -57,12 +57,8 @@ class Share:
     workers: MutableSequence[int]
 
     def socket(self, index: int) -> Path:
-        """Where a process tells the others its figures."""
+        """Where a process answers the others."""
         return self.folder / f"{index}.sock"
-
-    def door(self, index: int) -> Path:
-        """Where a process takes what comes to the others and is for it."""
-        return self.folder / f"{index}.door"
 
     def part_of(self, settings: Settings) -> Settings:
         """The settings of this process: cores and clones are divided, and each has a log of its own."""

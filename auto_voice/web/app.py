@@ -209,7 +209,7 @@ def create_app(
     app.cleanup_ctx.extend([_reload_on_signal, _run_engine, _watch_loop, _close_cloning, _run_workers])
     if share is not None:
         forward.add(app, share)
-        app.cleanup_ctx.append(siblings.answering(share, app[metrics.METRICS].own))
+        app.cleanup_ctx.append(siblings.answering(share, app[metrics.METRICS].own, forward.PATHS))
     app.router.add_get("/", _index)
     app.router.add_get("/song", _song)
     app.router.add_static("/client", CLIENT)
@@ -259,7 +259,6 @@ def serve(
         host=settings.server.host,
         port=settings.server.port,
         reuse_port=share is not None,
-        path=None if share is None else share.door(share.index),
         ssl_context=ssl_context,
         access_log=None,
         print=lambda text: ready(),

@@ -18,6 +18,7 @@ from auto_voice.share import Share
 COOKIE = "autovoice_process"
 REMOTE = "X-AutoVoice-Remote"  # the client's address, among processes; believed at Unix sockets only
 LIVE, OFFER = "/ws/live", "/api/v1/live/offer"
+PATHS = (LIVE, OFFER)
 PASSED_ON = ("Host", "Origin", "Cookie", "X-API-Key", "X-Forwarded-For", "X-Forwarded-Proto", "Content-Type")
 ANSWERED = ("Content-Type", "Retry-After", "Access-Control-Allow-Origin", "Vary")
 MAX_BODY = 2**20  # bytes; the process that it is for bounds it more tightly
@@ -49,7 +50,7 @@ def _meant(request: web.Request) -> int | None:
 
 
 async def _mark(request: web.Request, response: web.StreamResponse) -> None:
-    here = request.path in (LIVE, OFFER) and response.status < 300 and not _from_sibling(request)
+    here = request.path in PATHS and response.status < 300 and not _from_sibling(request)
     if here and (_meant(request) is None or request.get(ASTRAY)):
         index = request.app[SHARE].index
         response.headers.add("Set-Cookie", f"{COOKIE}={index}; Path=/; HttpOnly; SameSite=Strict")
@@ -59,7 +60,7 @@ async def _mark(request: web.Request, response: web.StreamResponse) -> None:
 async def lead_back(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Pass a live session's request on to the process that it is for, if that one is there."""
     meant = _meant(request)
-    if request.path not in (LIVE, OFFER) or meant is None or _from_sibling(request):
+    if request.path not in PATHS or meant is None or _from_sibling(request):
         return await handler(request)
     share = request.app[SHARE]
     if meant == share.index:
@@ -67,10 +68,10 @@ async def lead_back(request: web.Request, handler: Handler) -> web.StreamRespons
     headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
     headers[REMOTE] = request.remote or ""
     async with aiohttp.ClientSession(
-        connector=aiohttp.UnixConnector(str(share.door(meant))),
+        connector=aiohttp.UnixConnector(str(share.socket(meant))),
         timeout=aiohttp.ClientTimeout(connect=CONNECT_S),
     ) as session:
-        url = f"{request.scheme}://{request.host}{request.path_qs}"
+        url = f"http://{request.host}{request.path_qs}"  # whatever the client speaks
         try:
             if request.path == LIVE:
                 return await _bridge(request, session, url, headers)
@@ -84,7 +85,7 @@ async def _ask(
     request: web.Request, session: aiohttp.ClientSession, url: str, headers: dict[str, str]
 ) -> web.Response:
     body = await request.content.read(MAX_BODY) if request.method == "POST" else b""
-    async with session.request(request.method, url, headers=headers, data=body, ssl=False) as answer:
+    async with session.request(request.method, url, headers=headers, data=body) as answer:
         kept = {name: answer.headers[name] for name in ANSWERED if name in answer.headers}
         return web.Response(body=await answer.read(), status=answer.status, headers=kept)
 
@@ -94,7 +95,7 @@ async def _bridge(
 ) -> web.StreamResponse:
     """Stand between a client and another process until one of them closes."""
     try:
-        there = await session.ws_connect(url, headers=headers, compress=0, max_msg_size=0, ssl=False)
+        there = await session.ws_connect(url, headers=headers, compress=0, max_msg_size=0)
     except aiohttp.WSServerHandshakeError as refused:
         return web.Response(status=refused.status)
     here = web.WebSocketResponse(compress=False, max_msg_size=0, timeout=CLOSE_S)

@@ -1,9 +1,12 @@
-"""What the server processes on one port tell each other: their metrics, at Unix sockets of their own."""
+"""What the server processes on one port ask each other, at Unix sockets that nobody else can reach.
+
+That is their metrics, and what came to one of them and is for another (`forward`).
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 
 import aiohttp
 from aiohttp import web
@@ -16,27 +19,36 @@ from auto_voice.share import Share
 
 PATH = "/metrics"
 TIMEOUT_S = 2.0
+STOP_S = 1.0
 
 
-def answering(share: Share, own: Callable[[], bytes]) -> Callable[[web.Application], AsyncIterator[None]]:
+def answering(
+    share: Share, own: Callable[[], bytes], taken: Iterable[str] = ()
+) -> Callable[[web.Application], AsyncIterator[None]]:
     """An aiohttp cleanup context that answers the other processes.
 
     Args:
         share: which process this is.
         own: its metrics as text; called in a thread.
+        taken: paths at which it takes what came to the others.
     """
 
     async def show(request: web.Request) -> web.Response:
         return web.Response(body=await asyncio.to_thread(own))
 
     async def context(app: web.Application) -> AsyncIterator[None]:
+        async def take(request: web.Request) -> web.StreamResponse:
+            return await app._handle(request)  # as if it had come here by itself, without TLS
+
         inner = web.Application()
         inner.router.add_get(PATH, show)
-        runner = web.AppRunner(inner, access_log=None)
+        for path in taken:
+            inner.router.add_route("*", path, take)
+        runner = web.AppRunner(inner, access_log=None, shutdown_timeout=STOP_S)
         await runner.setup()
-        path = share.socket(share.index)
-        path.unlink(missing_ok=True)  # of one that died
-        await web.UnixSite(runner, path).start()
+        socket = share.socket(share.index)
+        socket.unlink(missing_ok=True)  # of one that died
+        await web.UnixSite(runner, socket).start()
         yield
         await runner.cleanup()
 

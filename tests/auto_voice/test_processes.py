@@ -50,6 +50,7 @@ def test_two_processes_share_a_port_and_a_dead_one_has_a_successor(tmp_path: Pat
         until(lambda: server.told.count("configuration reloaded") == 2)
 
         os.kill(second, signal.SIGKILL)
+        until(lambda: "ended with code" in server.told)  # what was on its way there is lost
         until(lambda: answering(server) == {"0": 1.0, "1": 0.0})
         for _ in range(10):
             assert server.ask("/health/live")["status"] == "alive"
@@ -76,7 +77,9 @@ async def test_a_singer_comes_back_to_the_process_that_has_the_session(tmp_path:
             for _ in range(6):
                 async with browser.post("/api/v1/live/offer", data="no offer") as answer:
                     assert (answer.status, (await answer.json())["error"]) == (400, "invalid_request")
-            os.kill(servers_of(server)[int(next(iter(jar)).value)], signal.SIGKILL)
+            killed = servers_of(server)[int(next(iter(jar)).value)]
+            os.kill(killed, signal.SIGKILL)
+            await asyncio.to_thread(until, lambda: "ended with code" in server.told)
             lost = await sing(browser, resume=started["token"])
             assert not lost["resumed"]  # by the other one ...
             await asyncio.to_thread(until, lambda: answering(server) == {"0": 1.0, "1": 1.0})
