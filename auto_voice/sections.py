@@ -72,6 +72,9 @@ class LimitSettings(Section):
     min_profile_duration_s: float = Field(gt=0)
     max_profile_duration_s: float = Field(gt=0)
     concurrent_clones: int = Field(gt=0)
+    upload_seconds: float = Field(gt=0, le=3600)
+    upload_memory_mb: int = Field(ge=512)
+    concurrent_speech: int = Field(ge=0, le=64)
     max_song_duration_s: float = Field(gt=0)
     concurrent_conversions: int = Field(ge=0, le=64)
     queue_enabled: bool

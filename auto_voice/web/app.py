@@ -16,6 +16,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from auto_voice.apart import Apart
 from auto_voice.configuration import Current
 from auto_voice.device import choose_device, converters
 from auto_voice.jobs.store import JobStore
@@ -55,6 +56,7 @@ from realtime.sessions import Sessions
 
 log = logging.getLogger(__name__)
 
+EXAMINERS = 2  # songs that are looked at at a time when they come
 SHUTDOWN_TIMEOUT_S = 3.0  # that answers under way have to be finished
 CLIENT = Path(__file__).resolve().parents[2] / "web_client"
 
@@ -142,6 +144,7 @@ async def _run_workers(app: web.Application) -> AsyncIterator[None]:
 async def _close_cloning(app: web.Application) -> AsyncIterator[None]:
     yield
     await app[api.CLONING].close()
+    app[conversion.EXAMINERS].close()
 
 
 def create_app(
@@ -200,6 +203,7 @@ def create_app(
         else Elsewhere(settings, share.workers)
     )
     app[conversion.PROFILES] = store
+    app[conversion.EXAMINERS] = Apart(EXAMINERS, settings.limits.upload_memory_mb)
     app[conversion.WATCHERS] = set()
     app[metrics.METRICS] = metrics.Metrics(
         engine, store, app[conversion.JOBS], choose_device(settings).name, share

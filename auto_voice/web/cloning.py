@@ -3,47 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
-import os
 import shutil
-import signal
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
+from auto_voice.apart import Apart
 from auto_voice.settings import Settings
 from auto_voice.storage.profiles import ProfileStore
 from auto_voice.web import uploads
 from auto_voice.web.auth import whose
 from auto_voice.web.errors import ApiError
-from pipeline.errors import PipelineError
 from pipeline.profile import ProfileMeasurement
 
 MOST_UPLOADS = 16  # at a time; a slow line holds up nobody else
-Problem = tuple[str, str, list[str]]
 
 
-def _prepare() -> None:
-    """Live sessions come first, and Ctrl+C is the server's affair (in a worker process)."""
-    os.nice(10)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def measure_apart(path: Path, name: str, settings: Settings) -> ProfileMeasurement:
+    """Measure a recording in a worker process.
 
-
-def measure_apart(path: Path, name: str, settings: Settings) -> ProfileMeasurement | Problem:
-    """Measure a recording in a worker process; a problem comes back as (code, message, suggestions)."""
+    Raises:
+        PipelineError: what is wrong with it.
+    """
     import torch
 
     from auto_voice.voice_making import measure_file
 
     torch.set_num_threads(1)
-    try:
-        return measure_file(path, name, settings)
-    except PipelineError as problem:
-        return problem.code, problem.message, list(problem.suggestions)
+    return measure_file(path, name, settings)
 
 
 class Cloning:
@@ -55,7 +44,7 @@ class Cloning:
         self._places = settings.limits.concurrent_clones
         self._uploading = 0
         self._measuring = 0
-        self._pool: ProcessPoolExecutor | None = None
+        self.apart = Apart(self._places, settings.limits.upload_memory_mb)
 
     @property
     def busy(self) -> bool:
@@ -64,11 +53,7 @@ class Cloning:
 
     async def close(self) -> None:
         """End the worker processes; a measurement that runs is given up."""
-        if self._pool is not None:
-            processes = list((self._pool._processes or {}).values())
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            for process in processes:
-                process.terminate()
+        self.apart.close()
 
     async def clone(self, request: web.Request) -> dict[str, Any]:
         """Read a multipart upload, measure it, store the profile, and return it."""
@@ -108,23 +93,10 @@ class Cloning:
             raise ApiError("service_unavailable", "too many voices are being made", "try again in a minute")
         self._measuring += 1
         try:
-            result = await self._measure(path, name)
+            limits = self.settings.limits
+            result = await uploads.within_limits(
+                self.apart, limits.upload_seconds, measure_apart, path, name, self.settings
+            )
         finally:
             self._measuring -= 1
-        if isinstance(result, tuple):
-            raise ApiError(result[0], result[1], *result[2])
         return await asyncio.to_thread(self._store.create, result, user_id, name, description, consent)
-
-    async def _measure(self, path: Path, name: str) -> ProfileMeasurement | Problem:
-        if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._places, context, initializer=_prepare)
-        loop, pool = asyncio.get_running_loop(), self._pool
-        try:
-            return await loop.run_in_executor(pool, measure_apart, path, name, self.settings)
-        except BrokenProcessPool as problem:  # the process was killed; the next voice gets a new one
-            if self._pool is pool:
-                self._pool = None
-            raise ApiError(
-                "service_unavailable", "the process that measured the voice died", "try again in a minute"
-            ) from problem

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from aiohttp import WSMsgType, web
 
+from auto_voice.apart import Apart
+from auto_voice.examine import examine_song
 from auto_voice.jobs.errors import JobError, JobNotFound, NotYourJob, QueueFull
 from auto_voice.jobs.model import Job, Status
 from auto_voice.jobs.store import JobStore
@@ -25,6 +27,7 @@ from auto_voice.web.song_form import read_song_request
 
 JOBS = web.AppKey("jobs", JobStore)
 WATCHERS: web.AppKey[set[asyncio.Task[None]]] = web.AppKey("watchers", set[asyncio.Task[None]])
+EXAMINERS = web.AppKey("examiners", Apart)
 PROFILES = web.AppKey("profiles_of_conversions", ProfileStore)
 
 BASE = "/api/v1/convert"
@@ -50,7 +53,10 @@ async def convert_song(request: web.Request) -> web.Response:
         wanted, notes = read_song_request(fields, settings.quality)
         user_id = whose(request, uploads.plain_text(fields, "user_id", 100))
         await asyncio.to_thread(app[PROFILES].get, wanted.voice_id, sole_user(request))
-        seconds = await asyncio.to_thread(_examine, upload, settings.limits.max_song_duration_s)
+        limits = settings.limits
+        seconds = await uploads.within_limits(
+            app[EXAMINERS], limits.upload_seconds, examine_song, upload, limits.max_song_duration_s
+        )
         if not settings.limits.queue_enabled:
             await _refuse_when_busy(app)
         parameters = {
@@ -66,7 +72,7 @@ async def convert_song(request: web.Request) -> web.Response:
             parameters,
             user_id=user_id,
             job_id=job_id,
-            estimated_seconds=None if seconds is None else round(seconds * speed + 1, 1),
+            estimated_seconds=round(seconds * speed + 1, 1),
             most_waiting=settings.limits.max_queue_size,
         )
     except BaseException:
@@ -75,18 +81,6 @@ async def convert_song(request: web.Request) -> web.Response:
     document = describe(job)
     document |= {"message": "the song is in the queue", "estimated_time_seconds": job.estimated_seconds}
     return web.json_response(document, status=202)
-
-
-def _examine(upload: Path, most_seconds: float) -> float | None:
-    """Refuse at once what can be known to be no song; returns the seconds that the file claims."""
-    from pipeline.errors import InvalidDuration
-    from pipeline.reader import AudioReader
-
-    with AudioReader(upload) as reader:
-        if reader.seconds is not None and reader.seconds > most_seconds + 1:
-            raise InvalidDuration(f"the song is longer than {most_seconds:g} s", "send a shorter part of it")
-        next(reader.blocks(channels=2), None)
-        return reader.seconds
 
 
 async def _refuse_when_busy(app: web.Application) -> None:

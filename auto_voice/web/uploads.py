@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from auto_voice.apart import Apart, WorkDied, WorkTooLarge, WorkTooLong
 from auto_voice.web.errors import ApiError
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 CHUNK = 1 << 18
 UPLOAD_TIMEOUT_S = 600
@@ -116,3 +122,25 @@ def plain_text(fields: dict[str, str], name: str, most: int) -> str | None:
     if text is not None and (len(text) > most or any(ord(c) < 32 for c in text)):
         raise ApiError("invalid_parameter", f"{name} must be a plain text of at most {most} characters")
     return text
+
+
+async def within_limits(
+    apart: Apart, seconds: float, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+) -> R:
+    """Have a process that is there for this read what was uploaded.
+
+    Raises:
+        ApiError: `invalid_audio` (beyond its time or memory), `service_unavailable` (the process died).
+        PipelineError: what is wrong with the file.
+    """
+    another = "send it as WAV or FLAC"
+    try:
+        return await apart.run(seconds, function, *args, **kwargs)
+    except WorkTooLong as problem:
+        raise ApiError("invalid_audio", f"reading the file took more than {seconds:g} s", another) from problem
+    except WorkTooLarge as problem:
+        raise ApiError("invalid_audio", "reading the file takes too much memory", another) from problem
+    except WorkDied as problem:
+        raise ApiError(
+            "service_unavailable", "the process that read the file died", "try again in a minute", another
+        ) from problem

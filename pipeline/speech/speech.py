@@ -1,0 +1,119 @@
+"""From a text to the words in somebody's voice, part by part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.resampler import StreamResampler
+from pipeline.converters import DEFAULT, available
+from pipeline.converters.base import Controls, Converter
+from pipeline.song.convert import Stream
+from pipeline.speech import kokoro
+from pipeline.speech.errors import NothingToSay, TextTooLong
+from pipeline.speech.languages import DEFAULT_LANGUAGE, Speaker, language
+from pipeline.speech.sentences import parts
+from pipeline.voice import Voice
+
+Float = NDArray[np.float32]
+
+LONGEST_TEXT = 5000  # characters
+SPEEDS = (0.5, 2.0)
+PITCHES = (-12.0, 12.0)  # semitones
+MOST_SHIFT = 7.0  # semitones that a speaker is moved by to meet a voice
+PAUSE_S = 0.25  # after each part, at speed 1
+STEP_S = 0.5  # that the converter takes at a time
+
+
+def check_text(text: str) -> str:
+    """The text without space around it.
+
+    Raises:
+        NothingToSay: no letter or digit in it.
+        TextTooLong: more than LONGEST_TEXT characters.
+    """
+    text = text.strip()
+    if not any(c.isalnum() for c in text):
+        raise NothingToSay("text holds nothing to say", "send a text with words")
+    if len(text) > LONGEST_TEXT:
+        raise TextTooLong(
+            f"the text has {len(text)} characters, at most {LONGEST_TEXT} are spoken at once",
+            "send it in parts",
+        )
+    return text
+
+
+def shift_between(speaker: Speaker, voice: Voice) -> float:
+    """Semitones that bring a speaker's pitch to a voice's."""
+    distance = 12.0 * math.log2(voice.median_f0_hz / speaker.median_hz)
+    return max(-MOST_SHIFT, min(MOST_SHIFT, distance))
+
+
+class Speech:
+    """Speaks any text in any voice; the models stay loaded.
+
+    Args:
+        models_dir: the folder of weights; what is missing is downloaded.
+        make: makes the converter, from the samples of a block.
+        threads: of the synthesiser.
+
+    Raises:
+        SpeechUnavailable: the packages that speak are not installed.
+        WeightsUnavailable, WeightsCorrupt: as `pipeline.weights.fetch`.
+    """
+
+    def __init__(
+        self, models_dir: Path, make: Callable[[int], Converter] | None = None, threads: int = 1
+    ) -> None:
+        self._kokoro = kokoro.Kokoro(models_dir, threads)
+        self._converter = (make or available()[DEFAULT])(480)
+
+    @property
+    def sample_rate(self) -> int:
+        """Of what is spoken, in Hz."""
+        return self._converter.sample_rate
+
+    def speak(
+        self, text: str, voice: Voice, *, spoken: str = DEFAULT_LANGUAGE, speed: float = 1.0, pitch: float = 0.0
+    ) -> Iterator[Float]:
+        """Speak a text; each part is there as soon as it is made.
+
+        Args:
+            text: up to LONGEST_TEXT characters.
+            voice: who is to be heard.
+            spoken: the language, one of `LANGUAGES`.
+            speed: within SPEEDS.
+            pitch: semitones above the voice's own, within PITCHES.
+
+        Yields:
+            (samples,) at `sample_rate`.
+
+        Raises:
+            TextTooLong, NothingToSay, InvalidLanguage, SynthesisFailed: what is wrong with the text.
+        """
+        text, tongue = check_text(text), language(spoken)
+        speaker = tongue.speaker_for(voice.median_f0_hz)
+        controls = Controls(shift_between(speaker, voice) + pitch, auto_pitch=False)
+        stream = Stream(self._converter, voice, controls, None)
+        up = StreamResampler(kokoro.SAMPLE_RATE, stream.sample_rate)
+        pause = np.zeros(round(PAUSE_S / speed * kokoro.SAMPLE_RATE), np.float32)
+        heard = False
+        for part in parts(text):
+            audio = self._kokoro.speak(part, tongue, speaker, speed)
+            if len(audio):
+                heard = True
+                yield from _in_steps(stream, up.push(np.concatenate((audio, pause))))
+        if not heard:
+            raise NothingToSay("nothing of the text can be pronounced", f"is it in {tongue.name}?")
+        yield stream.push(up.finish(np.zeros(0, np.float32)))
+        yield stream.finish()
+
+
+def _in_steps(stream: Stream, audio: Float) -> Iterator[Float]:
+    step = round(STEP_S * stream.sample_rate)
+    for start in range(0, len(audio), step):
+        yield stream.push(audio[start : start + step])
