@@ -21,6 +21,7 @@ from auto_voice.cli_cache import cache
 from auto_voice.cli_config import config as config_commands
 from auto_voice.cli_quality import quality
 from auto_voice.cli_songs import convert_song, jobs, separate_song
+from auto_voice.cli_speech import speak
 from auto_voice.cli_users import database, keys, users
 from auto_voice.cli_voices import convert_voice, voice_clone, voices
 from auto_voice.settings import Settings, SettingsError, load_settings
@@ -44,6 +45,7 @@ app.command("convert")(convert_song)
 app.command("separate")(separate_song)
 app.command("voice-clone")(voice_clone)
 app.command("convert-voice")(convert_voice)
+app.command("tts")(speak)
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="a YAML file of settings")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]

@@ -24,6 +24,7 @@ from auto_voice.jobs.supervisor import Elsewhere, Supervisor
 from auto_voice.logs import set_up_logging
 from auto_voice.settings import Settings
 from auto_voice.share import Share
+from auto_voice.speaking import Speaking
 from auto_voice.storage.database import migrate
 from auto_voice.storage.errors import StorageError
 from auto_voice.storage.profiles import ProfileStore
@@ -39,6 +40,7 @@ from auto_voice.web import (
     metrics,
     openapi,
     siblings,
+    synthesis,
     websocket_handler,
 )
 from auto_voice.web.cloning import Cloning
@@ -145,6 +147,7 @@ async def _close_cloning(app: web.Application) -> AsyncIterator[None]:
     yield
     await app[api.CLONING].close()
     app[conversion.EXAMINERS].close()
+    app[synthesis.SPEAKING].close()
 
 
 def create_app(
@@ -202,7 +205,8 @@ def create_app(
         if share is None or share.index == 0
         else Elsewhere(settings, share.workers)
     )
-    app[conversion.PROFILES] = store
+    app[conversion.PROFILES] = app[synthesis.VOICES] = store
+    app[synthesis.SPEAKING] = Speaking(settings)
     app[conversion.EXAMINERS] = Apart(EXAMINERS, settings.limits.upload_memory_mb)
     app[conversion.WATCHERS] = set()
     app[metrics.METRICS] = metrics.Metrics(
@@ -214,6 +218,7 @@ def create_app(
     if share is not None:
         forward.add(app, share)
         app.cleanup_ctx.append(siblings.answering(share, app[metrics.METRICS].own, forward.PATHS))
+    synthesis.add_routes(app)
     app.router.add_get("/", _index)
     app.router.add_get("/song", _song)
     app.router.add_static("/client", CLIENT)

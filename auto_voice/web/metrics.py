@@ -19,6 +19,7 @@ from realtime.stats import Window
 
 LAG_EVERY_S = 0.1
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+TTS_BUCKETS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 
 class Metrics:
@@ -41,6 +42,22 @@ class Metrics:
         )
         self.voice_clones = Counter(
             "autovoice_voice_clones", "Voices made from recordings", ["status"], registry=self.registry
+        )
+        self.tts_requests = Counter(
+            "autovoice_tts_requests", "Texts that were to be spoken", ["status"], registry=self.registry
+        )
+        for status in ("success", "error", "cancelled"):
+            self.tts_requests.labels(status=status)
+        self.tts_seconds = Histogram(
+            "autovoice_tts_duration_seconds",
+            "Time to speak a text",
+            buckets=TTS_BUCKETS,
+            registry=self.registry,
+        )
+        self.tts_first_seconds = Histogram(
+            "autovoice_tts_first_audio_seconds",
+            "Time until the first sound of a text went out, where it is streamed",
+            registry=self.registry,
         )
         self.underruns = Counter(
             "autovoice_live_underruns", "Gaps in playout that pages told of", registry=self.registry

@@ -33,3 +33,9 @@ class SpeechUnavailable(PipelineError):
     """The packages that speak are not installed."""
 
     code = "service_unavailable"
+
+
+class SpeechBusy(PipelineError):
+    """Too many texts wait."""
+
+    code = "service_unavailable"

@@ -14,37 +14,17 @@ from pipeline.converters import DEFAULT, available
 from pipeline.converters.base import Controls, Converter
 from pipeline.song.convert import Stream
 from pipeline.speech import kokoro
-from pipeline.speech.errors import NothingToSay, TextTooLong
+from pipeline.speech.errors import NothingToSay
 from pipeline.speech.languages import DEFAULT_LANGUAGE, Speaker, language
+from pipeline.speech.limits import check_text
 from pipeline.speech.sentences import parts
 from pipeline.voice import Voice
 
 Float = NDArray[np.float32]
 
-LONGEST_TEXT = 5000  # characters
-SPEEDS = (0.5, 2.0)
-PITCHES = (-12.0, 12.0)  # semitones
 MOST_SHIFT = 7.0  # semitones that a speaker is moved by to meet a voice
 PAUSE_S = 0.25  # after each part, at speed 1
 STEP_S = 0.5  # that the converter takes at a time
-
-
-def check_text(text: str) -> str:
-    """The text without space around it.
-
-    Raises:
-        NothingToSay: no letter or digit in it.
-        TextTooLong: more than LONGEST_TEXT characters.
-    """
-    text = text.strip()
-    if not any(c.isalnum() for c in text):
-        raise NothingToSay("text holds nothing to say", "send a text with words")
-    if len(text) > LONGEST_TEXT:
-        raise TextTooLong(
-            f"the text has {len(text)} characters, at most {LONGEST_TEXT} are spoken at once",
-            "send it in parts",
-        )
-    return text
 
 
 def shift_between(speaker: Speaker, voice: Voice) -> float:

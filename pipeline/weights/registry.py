@@ -152,4 +152,4 @@ FILES = {
         ),
     )
 }
-REQUIRED = ("resemblyzer", "swiftf0", "spleeter-data", "spleeter-index")
+REQUIRED = ("resemblyzer", "swiftf0", "spleeter-data", "spleeter-index", "kokoro")
