@@ -147,7 +147,6 @@ async def _close_cloning(app: web.Application) -> AsyncIterator[None]:
     yield
     await app[api.CLONING].close()
     app[conversion.EXAMINERS].close()
-    app[synthesis.SPEAKING].close()
 
 
 def create_app(

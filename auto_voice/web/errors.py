@@ -114,6 +114,9 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         if problem.status < 400:
             raise
         return _http_answer(request, problem)
+    except ConnectionResetError:
+        log.info("%s %s: the client has gone", request.method, request.path)
+        return answer("invalid_request", "the connection was closed", [])  # nobody reads it
     except Exception as problem:
         if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
             return answer("insufficient_storage", "the server's disk is full", ["tell the operator"])

@@ -113,7 +113,7 @@ PATHS: dict[str, Any] = {
                             **record(
                                 "text",
                                 text={"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT},
-                                voice=TEXT,
+                                voice=MAYBE_TEXT,
                                 speaker_id={"type": "integer", "minimum": 0},
                                 language={"enum": list(LANGUAGES)},
                                 speed=between(SPEEDS, 1),

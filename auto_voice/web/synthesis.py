@@ -42,7 +42,13 @@ class Wish:
 def add_routes(app: web.Application) -> None:
     """Register the endpoints."""
     app.router.add_post("/api/v1/synthesize", synthesize)
+    app.on_shutdown.append(_fall_silent)
     app.router.add_get("/api/v1/synthesize/languages", languages)
+
+
+async def _fall_silent(app: web.Application) -> None:
+    """End what is spoken, or the server would wait for it."""
+    await asyncio.to_thread(app[SPEAKING].close)
 
 
 async def languages(request: web.Request) -> web.Response:
@@ -71,7 +77,7 @@ async def synthesize(request: web.Request) -> web.StreamResponse:
             if wish.stream:
                 answer = await _as_file(request, order, parts, began)
             else:
-                answer = await _as_json(order, profile, parts)
+                answer = await _as_json(request, order, profile, parts)
         status = "success"
         return answer
     except (ConnectionResetError, asyncio.CancelledError):
@@ -101,8 +107,14 @@ async def _as_file(
     return answer
 
 
-async def _as_json(order: Order, profile: dict[str, Any], parts: AsyncIterator[Part]) -> web.Response:
-    made: list[Part] = [part async for part in parts]
+async def _as_json(
+    request: web.Request, order: Order, profile: dict[str, Any], parts: AsyncIterator[Part]
+) -> web.Response:
+    made: list[Part] = []
+    async for part in parts:
+        made.append(part)
+        if request.transport is None or request.transport.is_closing():
+            raise ConnectionResetError("nobody waits for it any more")
     document = {
         "status": "success",
         "audio": base64.b64encode(b"".join(part.data for part in made)).decode(),

