@@ -65,10 +65,15 @@ def converters(settings: Settings, threads: int | None = None) -> dict[str, Call
     """
     from pipeline.converters import available
 
-    gpu = settings.gpu
+    gpu, device = settings.gpu, choose_device(settings).name
+    if device != "cpu":
+        import torch
+
+        torch.cuda.set_per_process_memory_fraction(gpu.memory_fraction, device)
     return available(
         threads or settings.live.threads or cores(),
-        choose_device(settings).name,
+        device,
         precise=not gpu.mixed_precision,
         graphs=gpu.cuda_graphs,
+        spare=gpu.allow_fallback,
     )

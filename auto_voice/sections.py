@@ -34,6 +34,7 @@ class GpuSettings(Section):
     allow_fallback: bool
     mixed_precision: bool
     cuda_graphs: bool
+    memory_fraction: float = Field(gt=0, le=1)
 
 
 class StorageSettings(Section):

@@ -89,6 +89,11 @@ class Engine:
         return list(self._lanes)
 
     @property
+    def trouble(self) -> str | None:
+        """What is wrong with the device that a converter should run on."""
+        return next((t for lane in self._lanes.values() if (t := lane.converter.trouble) is not None), None)
+
+    @property
     def sessions(self) -> list[Session]:
         """All open sessions (any thread)."""
         return [session for lane in self._lanes.values() for session in list(lane.sessions.values())]

@@ -42,6 +42,11 @@ class EngineCollector(Collector):
                 if value is not None:
                     family.add_metric([quantile], value / 1000)
             yield family
+        yield GaugeMetricFamily(
+            "autovoice_gpu_failed",
+            "1: the GPU was lost or full, and the CPU does its work",
+            bool(self._engine.trouble),
+        )
         yield CounterMetricFamily("autovoice_live_refused", "Sessions refused: full", stats.refused)
         yield CounterMetricFamily("autovoice_live_blocks", "Blocks converted", stats.blocks)
         yield CounterMetricFamily("autovoice_live_gap_samples", "Samples that never came", stats.gap_samples)

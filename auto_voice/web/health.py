@@ -45,7 +45,7 @@ def examine(app: web.Application) -> dict[str, Any]:
     engine = app[ENGINE]
     stats = engine.snapshot()
     dead = app[SUPERVISOR].dead
-    gpu = choose_device(app[CURRENT].settings).trouble
+    gpu = choose_device(app[CURRENT].settings).trouble or engine.trouble
     dependencies = {
         "engine": "ok" if engine.running else "not running",
         "storage": _storage(app[CURRENT].settings),

@@ -13,7 +13,7 @@ DEFAULT = "native"  # what converts unless something else is asked for
 
 
 def available(
-    threads: int = 1, device: str = "cpu", *, precise: bool = False, graphs: bool = True
+    threads: int = 1, device: str = "cpu", *, precise: bool = False, graphs: bool = True, spare: bool = False
 ) -> dict[str, Callable[[int], Converter]]:
     """Every converter that can run here: name -> factory taking the block in samples.
 
@@ -22,9 +22,12 @@ def available(
         device: where networks run, as torch names it: "cpu", "cuda", "cuda:1".
         precise: compute in float32 on a GPU, too.
         graphs: replay recorded CUDA graphs there.
+        spare: go on, on the CPU, when the GPU is lost or full.
     """
     return {
-        "native": lambda block: Native(block, threads=threads, device=device, precise=precise, graphs=graphs),
+        "native": lambda block: Native(
+            block, threads=threads, device=device, precise=precise, graphs=graphs, spare=spare
+        ),
         "classic": lambda block: Classic(block, threads=threads),
         "passthrough": lambda block: PassThrough(block=block),
     }

@@ -114,6 +114,10 @@ class Converter(Protocol):
     block: int  # samples per stream that one step takes and gives, unless asked otherwise
     delay: int  # algorithmic delay in samples: output sample n renders input sample n - delay
 
+    @property
+    def trouble(self) -> str | None:
+        """Why it runs elsewhere than it should (on the CPU instead of a lost GPU), None while all is well."""
+
     def open(self, rows: int) -> Any:
         """Make the `State` of `rows` streams; everything a step needs is allocated here."""
 

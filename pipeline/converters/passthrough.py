@@ -42,6 +42,7 @@ class PassThrough:
     """Returns its input, with no delay."""
 
     name = "passthrough"
+    trouble: str | None = None
     delay = 0
 
     def __init__(self, sample_rate: int = 48_000, block: int = 480) -> None:

@@ -100,6 +100,7 @@ class Classic:
     """
 
     name = "classic"
+    trouble: str | None = None
     sample_rate = SAMPLE_RATE
     hop = HOP
     delay = DELAY

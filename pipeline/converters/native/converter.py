@@ -22,6 +22,7 @@ from pipeline.converters.base import ControlRows, check_block
 from pipeline.converters.native.device import DeviceEnvelopes
 from pipeline.converters.native.envelopes import Envelopes, Renderer
 from pipeline.converters.native.frames import FRAME, Frames, find_marks, measure, open_frames, reset_frames
+from pipeline.converters.native.spare import SparedEnvelopes
 from pipeline.converters.native.synthesis import design, lay
 from pipeline.converters.native.voices import NativeVoices
 from pipeline.converters.native.weights import Weights, load_weights
@@ -120,6 +121,7 @@ class Native:
         device: where the network runs: "cpu", or a GPU such as "cuda" or "cuda:1".
         precise: compute in float32 on a GPU, too, rather than in bfloat16.
         graphs: replay recorded CUDA graphs there.
+        spare: go on, on the CPU, when the GPU is lost or full.
 
     Raises:
         ValueError: a block that is not, or no threads.
@@ -139,19 +141,26 @@ class Native:
         *,
         precise: bool = False,
         graphs: bool = True,
+        spare: bool = False,
     ) -> None:
         if block <= 0 or block % FRAME:
             raise ValueError(f"the block of `native` must be a multiple of {FRAME} samples, not {block}")
         self.block = block
         self._weights = weights or load_weights()
         net = self._weights.net
-        if device == "cpu":
-            self._envelopes: Renderer = Envelopes(net)
-        else:
-            self._envelopes = DeviceEnvelopes(net, device, torch.float32 if precise else torch.bfloat16, graphs)
+        self._envelopes: Renderer = Envelopes(net)
+        if device != "cpu":
+            dtype = torch.float32 if precise else torch.bfloat16
+            make = partial(DeviceEnvelopes, net, device, dtype, graphs)
+            self._envelopes = SparedEnvelopes(make, Envelopes(net)) if spare else make()
         self._hands = Hands(
             threads, lambda: (make_work(), live.make_tables()), prepare=partial(torch.set_num_threads, 1)
         )
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the network runs on the CPU, where it should not."""
+        return self._envelopes.trouble
 
     def open(self, rows: int) -> NativeState:
         """Allocate the state of `rows` streams."""

@@ -190,6 +190,7 @@ class DeviceEnvelopes:
     """
 
     together = True
+    trouble: str | None = None
 
     def __init__(
         self, net: NativeNet, device: str, dtype: torch.dtype = torch.bfloat16, graphs: bool = True

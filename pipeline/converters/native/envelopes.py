@@ -28,7 +28,13 @@ Int = NDArray[np.int64]
 class Renderer(Protocol):
     """The network, wherever it runs."""
 
-    together: bool  # whether all rows of a step must be asked for in one call
+    @property
+    def together(self) -> bool:
+        """Whether all rows of a step must be asked for in one call."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it runs elsewhere than it should, if it does."""
 
     def open(self, rows: int) -> Any:
         """Allocate what `rows` streams remember; it has a `reset(row)`."""
@@ -60,6 +66,7 @@ class Envelopes:
     """
 
     together = False  # rows need not be asked for all at once
+    trouble: str | None = None
 
     def __init__(self, net: NativeNet) -> None:
         self._net = net

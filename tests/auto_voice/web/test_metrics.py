@@ -1,9 +1,13 @@
 from dataclasses import asdict
 
+import torch
 from prometheus_client.parser import text_string_to_metric_families
 
 from auto_voice.jobs.song_request import SongRequest
 from auto_voice.web.conversion import JOBS
+from auto_voice.web.websocket_handler import ENGINE
+from pipeline.converters.native.device import DeviceEnvelopes
+from pipeline.converters.native.spare import SparedEnvelopes
 from tests.auto_voice.web.conftest import Client, Serve
 
 
@@ -82,3 +86,19 @@ async def test_conversions_that_end_are_counted_once(serve: Serve) -> None:
     assert found["autovoice_vc_duration_seconds_count",] == 2
     assert found["autovoice_vc_duration_seconds_bucket", "5"] == 2
     assert found["autovoice_gpu_memory_used_bytes",] == 0
+
+
+async def test_a_lost_gpu_is_told(client: Client) -> None:
+    def lost() -> DeviceEnvelopes:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    native = client.app[ENGINE]._lanes["native"].converter
+    async with client.get("/health") as response:
+        assert (await response.json())["dependencies"]["gpu"] == "ok"
+    native._envelopes = SparedEnvelopes(lost, native._envelopes)  # type: ignore[attr-defined]
+    async with client.get("/health") as response:
+        document = await response.json()
+    assert (response.status, document["status"]) == (200, "degraded")
+    assert "running on the CPU" in document["dependencies"]["gpu"]
+    async with client.get("/metrics") as response:
+        assert "autovoice_gpu_failed 1.0" in await response.text()

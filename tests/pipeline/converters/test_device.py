@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from kernels.replay import Replay, padded_size
 from pipeline.converters.base import ControlRows, Controls
 from pipeline.converters.native import Native
 from pipeline.converters.native.device import DeviceEnvelopes
+from pipeline.converters.native.envelopes import Envelopes
+from pipeline.converters.native.spare import SparedEnvelopes
 from pipeline.synthetic import sing, vibrato
 from pipeline.voice import Voice
 from pipeline.voice_file import load_voice
@@ -85,6 +88,52 @@ def test_other_targets_are_followed_and_nobody_is_no_trouble(voices: dict[str, V
             )
         )
     assert (made[0] - made[1]).abs().max() < 1e-3 * made[0].abs().max()
+
+
+class Failing(DeviceEnvelopes):
+    """The network on a device that is lost after some steps. A GPU cannot be pulled out in a test."""
+
+    left = 12
+
+    def render(self, *given: Any) -> Any:
+        self.left -= 1
+        if self.left < 0:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return super().render(*given)
+
+
+def test_a_lost_device_is_followed_by_the_cpu(voices: dict[str, Voice]) -> None:
+    there = Native(480, threads=2)
+    net = there._weights.net
+    there._envelopes = SparedEnvelopes(lambda: Failing(net, "cpu", torch.float32), Envelopes(net))
+    assert there.trouble is None
+    here, wanted = run(there, voices), run(Native(480), voices)
+    assert there.trouble is not None
+    assert "out of memory" in there.trouble
+    before = 12 * 480
+    assert (here - wanted)[:, :before].abs().max() < 1e-3 * wanted.abs().max(), (
+        "until then nothing is different"
+    )
+    after = (here - wanted)[:, -8 * 480 :].pow(2).mean() / wanted.pow(2).mean()
+    assert 10 * after.log10() < -20, "soon after nothing is"
+    assert torch.isfinite(here).all()
+
+
+def test_a_device_that_is_full_from_the_start(voices: dict[str, Voice]) -> None:
+    def make() -> DeviceEnvelopes:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    there = Native(480)
+    there._envelopes = SparedEnvelopes(make, Envelopes(there._weights.net))
+    assert there.trouble is not None
+    assert (run(there, voices) - run(Native(480), voices)).abs().max() < 1e-4
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_without_a_card_the_spare_is_used_and_without_a_spare_it_is_an_error() -> None:
+    assert Native(480, device="cuda", spare=True).trouble is not None
+    with pytest.raises((RuntimeError, AssertionError)):
+        Native(480, device="cuda")
 
 
 @pytest.mark.parametrize("threads", [2, 3])
