@@ -19,11 +19,12 @@ from auto_voice import __version__
 from auto_voice.cli_backup import backup
 from auto_voice.cli_cache import cache
 from auto_voice.cli_config import config as config_commands
-from auto_voice.cli_quality import quality
+from auto_voice.cli_quality import quality, quality_report
 from auto_voice.cli_songs import convert_song, jobs, separate_song
 from auto_voice.cli_speech import speak
 from auto_voice.cli_users import database, keys, users
 from auto_voice.cli_voices import convert_voice, voice_clone, voices
+from auto_voice.cli_weights import show_unused
 from auto_voice.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ app.add_typer(database, name="db")
 app.add_typer(backup, name="backup")
 app.add_typer(cache, name="cache")
 app.command("quality")(quality)
+app.command("quality-report")(quality_report)
+app.command("weights-unused")(show_unused)
 app.command("convert")(convert_song)
 app.command("separate")(separate_song)
 app.command("voice-clone")(voice_clone)

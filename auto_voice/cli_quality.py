@@ -40,6 +40,27 @@ def quality(
     raise typer.Exit(1 if warnings else 0)
 
 
+def quality_report(
+    output: Annotated[Path, typer.Option("--output", "-o", help="an HTML file")],
+    last: Annotated[int, typer.Option(min=1, max=10_000, help="songs, the newest")] = 200,
+    config: Annotated[Path | None, typer.Option("--config", help="a YAML file of settings")] = None,
+) -> None:
+    """Write a page of figures about the songs that the server's database knows; a song that expired is gone."""
+    from auto_voice.jobs.model import Status
+    from auto_voice.jobs.store import JobStore
+    from auto_voice.quality_page import page
+    from auto_voice.storage.database import migrate
+
+    url = load_settings(config).database_url
+    migrate(url)
+    store = JobStore(url)
+    done = [job for job in store.list(None, 0, 100_000)[0] if job.status is Status.COMPLETED]
+    aside = output.with_name(f".{output.name}.part")
+    aside.write_text(page(done[:last], store.counts()), encoding="utf-8")
+    aside.replace(output)  # a web server may be showing the old one
+    store.close()
+
+
 def _warnings(found: dict[str, Any]) -> list[str]:
     """What misses its target; what could not be measured misses none."""
     figures = (

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -128,6 +129,7 @@ def separate_song(
     song: Annotated[Path, typer.Argument(help="a song")],
     output: Annotated[Path, typer.Option("--output", "-o", help="folder for the stems")] = Path(),
     preset: PresetOption = None,
+    measure: Annotated[bool, typer.Option("--measure", help="say in JSON how well the stems add up")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -145,7 +147,12 @@ def separate_song(
     for name, path in files.items():
         shutil.copyfile(getattr(stems, name).path, path)
     notes = [note] if note else []
-    _tell({"files": {name: str(path) for name, path in files.items()}, "notes": notes}, as_json)
+    told: dict[str, Any] = {"files": {name: str(path) for name, path in files.items()}, "notes": notes}
+    if measure:
+        from pipeline.song.sums import measure_stems
+
+        told["figures"] = asdict(measure_stems(song, stems.vocals, stems.accompaniment))
+    _tell(told, as_json or measure)
 
 
 def _store(config: Path | None) -> Any:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +67,108 @@ def test_the_cache_is_cleaned(tmp_path: Path) -> None:
         done = run(sys.executable, script("optimize_cache.py"), *arguments, **data)
         assert done.returncode == 0, done.stderr
         assert "MB freed" in done.stdout
+
+
+def test_unused_weights_are_listed_and_removed_when_told(tmp_path: Path) -> None:
+    known = tmp_path / "swift-f0-0.3.0.onnx"
+    kept = tmp_path / "demucs" / "htdemucs.th"
+    half, folder, strange = tmp_path / "x.th.part", tmp_path / ".fetch-abc" / "x.whl", tmp_path / "old.pt"
+    for path in (known, kept, half, folder, strange):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"1234")
+    models = {"AUTOVOICE_STORAGE__MODELS_DIR": str(tmp_path)}
+
+    def prune(*options: str) -> str:
+        done = run(sys.executable, script("model_pruning.py"), *options, **models)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "3 found" in prune()
+    assert all(path.exists() for path in (known, kept, half, folder, strange))
+    prune("--remove")
+    assert [path.exists() for path in (known, kept, half, folder.parent, strange)] == [
+        True,
+        True,
+        False,
+        False,
+        True,
+    ]
+    prune("--remove", "--unknown")
+    assert [path.exists() for path in (known, kept, strange)] == [True, True, False]
+
+
+def test_a_song_is_taken_apart_and_its_parts_add_up(tmp_path: Path, models_dir: Path) -> None:
+    rng = np.random.default_rng(2)
+    sung = sing(vibrato(220.0, 4.0, RATE), RATE, rng, vowel="a")
+    write_wav(tmp_path / "song.wav", 0.5 * sung + 0.05 * rng.standard_normal(len(sung)))
+    done = run(
+        sys.executable,
+        script("test_separation.py"),
+        "--song",
+        str(tmp_path / "song.wav"),
+        "--preset",
+        "fast",
+        "--output",
+        str(tmp_path / "stems"),
+        AUTOVOICE_STORAGE__MODELS_DIR=str(models_dir),
+        AUTOVOICE_STORAGE__DATA_DIR=str(tmp_path / "data"),
+    )
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)["figures"]
+    assert figures["seconds"] == pytest.approx(4.0, abs=0.1)
+    assert figures["residual_db"] < -30
+    assert figures["vocals_db"] < 1
+    assert (tmp_path / "stems" / "song.vocals.wav").is_file()
+
+
+def test_a_report_is_written_for_a_server_without_songs(tmp_path: Path) -> None:
+    target = tmp_path / "report.html"
+    data = {"AUTOVOICE_STORAGE__DATA_DIR": str(tmp_path / "data")}
+    done = run(sys.executable, script("quality_report.py"), "--output", str(target), **data)
+    assert done.returncode == 0, done.stderr
+    assert "No song has been converted yet." in target.read_text()
+
+
+def test_an_alert_is_posted_as_it_was_written() -> None:
+    heard: list[object] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *given: object) -> None: ...
+
+    message = 'It said "no"; then $HOME & `id`\nüber <b>'
+    with HTTPServer(("127.0.0.1", 0), Hook) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/"
+        done = run("sh", script("send_alert.sh"), message, AUTOVOICE_ALERT_URL=url)
+        server.shutdown()
+    assert done.returncode == 0, done.stderr
+    assert heard == [{"text": message}]
+    assert run("sh", script("send_alert.sh"), message, AUTOVOICE_ALERT_URL=url).returncode != 0, (
+        "nobody listens"
+    )
+    silent = run("sh", script("send_alert.sh"), message, AUTOVOICE_ALERT_URL="")
+    assert (silent.returncode, "AUTOVOICE_ALERT_URL is not set" in silent.stderr) == (1, True)
+
+
+def test_what_would_be_installed_is_said() -> None:
+    done = run("sh", script("setup_pytorch_env.sh"), "--dry-run", TORCH_INDEX="INDEX")
+    assert done.returncode == 0, done.stderr
+    assert "pip install --index-url INDEX torch==2.11.* torchaudio==2.11.*" in done.stdout
+    assert "make setup" in done.stdout
+    if not shutil.which("nvcc") and shutil.which("apt-get"):
+        assert "nvidia-cuda-toolkit" in run("sh", script("install_cuda_toolkit.sh")).stdout
+
+
+@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
+def test_the_shell_scripts_are_clean() -> None:
+    files = sorted(str(path) for path in (ROOT / "scripts").glob("*.sh"))
+    done = run("shellcheck", *files)
+    assert done.returncode == 0, done.stdout
 
 
 def test_weights_that_are_there_are_not_fetched_again(models_dir: Path) -> None:
