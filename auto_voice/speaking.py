@@ -7,11 +7,11 @@ a core: neither belongs into a process with live sessions.
 from __future__ import annotations
 
 import asyncio
+import logging
 import multiprocessing
 import os
 import signal
 from collections.abc import AsyncGenerator
-from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -21,6 +21,8 @@ from typing import Any
 from auto_voice.settings import Settings
 from pipeline.errors import PipelineError
 from pipeline.speech.errors import SpeechBusy, SynthesisFailed
+
+log = logging.getLogger(__name__)
 
 WAITING = 4  # texts that may wait for each place
 PART_S = 60.0  # that one part may take, the loading of the models included
@@ -85,6 +87,7 @@ class Mouth:
             self.end()
             raise SynthesisFailed(f"a part took more than {PART_S:g} s", "try again in a minute") from problem
         except (EOFError, OSError) as problem:
+            log.exception("a process that speaks ended: %s", self._ended())
             self.end()
             raise SynthesisFailed("the process that spoke died", "try again in a minute") from problem
 
@@ -106,27 +109,23 @@ class Mouth:
         return self._line
 
     async def _hear(self, line: Connection, seconds: float = PART_S) -> Part | PipelineError | None:
-        """The next part, or how it ended."""
-        loop = asyncio.get_running_loop()
-        ready = asyncio.Event()
-        loop.add_reader(line.fileno(), ready.set)
-        try:
-            async with asyncio.timeout(seconds):
-                await ready.wait()
-        finally:
-            loop.remove_reader(line.fileno())
-        heard: Part | PipelineError | None = await asyncio.to_thread(line.recv)
-        return heard
+        """The next part, or how it ended. In a thread: uvloop would make the line one that cannot wait."""
+        return await asyncio.to_thread(_receive, line, seconds)
 
     async def _give_up(self, line: Connection) -> None:
         """Have it stop before the end, and be ready for the next text; end it if it does not."""
         self._enough.set()
         try:
-            async with asyncio.timeout(GIVE_UP_S):
-                while isinstance(await self._hear(line), Part):
-                    pass
+            while isinstance(await self._hear(line, GIVE_UP_S), Part):
+                pass
         except (TimeoutError, EOFError, OSError, asyncio.CancelledError):
             self.end()
+
+    def _ended(self) -> str:
+        if self._process is None:
+            return "it never ran"
+        self._process.join(1.0)
+        return f"exit code {self._process.exitcode}"
 
     def end(self) -> None:
         """End the process, whatever it is doing."""
@@ -136,6 +135,13 @@ class Mouth:
         if self._line is not None:
             self._line.close()
         self._process = self._line = None
+
+
+def _receive(line: Connection, seconds: float) -> Part | PipelineError | None:
+    if not line.poll(seconds):
+        raise TimeoutError
+    heard: Part | PipelineError | None = line.recv()
+    return heard
 
 
 class Speaking:
@@ -182,6 +188,7 @@ class Speaking:
 
 def speak_apart(line: Connection, enough: Event, settings: Settings) -> None:
     """Entry of a process that speaks: takes orders from the line until it is closed."""
+    from auto_voice.logs import set_up_logging
     from auto_voice.storage.profiles import ProfileStore
     from pipeline.encoder import StreamEncoder
     from pipeline.speech.speech import Speech
@@ -189,22 +196,30 @@ def speak_apart(line: Connection, enough: Event, settings: Settings) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "nice"):
         os.nice(5)
+    set_up_logging(settings.logging, settings.server.debug, "speech")
     store, speech = ProfileStore(settings.storage.voice_profiles_dir), None
-    with suppress(EOFError, OSError):  # the server is gone
-        while True:
+    while True:
+        try:
             order: Order = line.recv()
-            try:
-                voice = store.voice(order.voice_id)
-                speech = speech or Speech(settings.storage.models_dir)
-                encoder = StreamEncoder(order.format, speech.sample_rate)
-                for sound in speech.speak(
-                    order.text, voice, spoken=order.spoken, speed=order.speed, pitch=order.pitch
-                ):
-                    line.send(Part(encoder.push(sound), len(sound) / speech.sample_rate))
-                    if enough.is_set():
-                        break
-                line.send(Part(encoder.finish(), 0.0))
-                end: Any = None
-            except PipelineError as problem:
-                end = problem
-            line.send(end)
+        except (EOFError, OSError):  # the server is gone
+            return
+        end: Any = None
+        try:
+            voice = store.voice(order.voice_id)
+            speech = speech or Speech(settings.storage.models_dir)
+            encoder = StreamEncoder(order.format, speech.sample_rate)
+            for sound in speech.speak(
+                order.text, voice, spoken=order.spoken, speed=order.speed, pitch=order.pitch
+            ):
+                line.send(Part(encoder.push(sound), len(sound) / speech.sample_rate))
+                if enough.is_set():
+                    break
+            line.send(Part(encoder.finish(), 0.0))
+        except BrokenPipeError:
+            return
+        except PipelineError as problem:
+            end = problem
+        except OSError as problem:
+            log.exception("a text could not be spoken")
+            end = SynthesisFailed(f"the system failed: {problem.strerror}", "tell the operator")
+        line.send(end)

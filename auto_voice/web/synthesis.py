@@ -21,6 +21,7 @@ from auto_voice.web.errors import ApiError
 from auto_voice.web.metrics import METRICS
 from auto_voice.web.validators import InvalidParameter
 from pipeline.encoder import FORMATS
+from pipeline.errors import PipelineError
 from pipeline.speech.languages import DEFAULT_LANGUAGE, LANGUAGES, language
 from pipeline.speech.limits import PITCHES, SPEEDS, check_text
 
@@ -95,14 +96,19 @@ async def _as_file(
     """The bytes as they come; what goes wrong before the first is still told as an error."""
     answer = web.StreamResponse(headers={"Content-Type": FORMATS[order.format], "Cache-Control": "no-store"})
     answer.enable_chunked_encoding()
-    async for part in parts:
-        if not answer.prepared:
-            if not part.seconds:
-                continue
-            request.app[METRICS].tts_first_seconds.observe(time.monotonic() - began)
-            await answer.prepare(request)
-        if part.data:
-            await answer.write(part.data)
+    try:
+        async for part in parts:
+            if not answer.prepared:
+                if not part.seconds:
+                    continue
+                request.app[METRICS].tts_first_seconds.observe(time.monotonic() - began)
+                await answer.prepare(request)
+            if part.data:
+                await answer.write(part.data)
+    except PipelineError:
+        if answer.prepared and request.transport is not None:
+            request.transport.abort()  # a file that breaks off must not look whole
+        raise
     await answer.write_eof()
     return answer
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from aiohttp import ClientError
 
 from auto_voice.web.synthesis import SPEAKING
 from pipeline import io
@@ -88,6 +89,18 @@ async def test_a_process_that_dies_is_an_error_and_the_next_text_is_spoken(speak
     assert mouth._process is not None
     mouth._process.kill()
     assert await asked == (500, "synthesis_failed")
+    async with speaker.post(SPEAK, json={"text": "Hello there."}) as response:
+        assert response.status == 200
+
+
+async def test_a_stream_that_breaks_off_does_not_look_whole(speaker: Client) -> None:
+    async with speaker.post(SPEAK, json={"text": LONG * 8, "stream": True}) as response:
+        await response.content.readany()
+        process = speaker.app[SPEAKING]._mouths[0]._process
+        assert process is not None
+        process.kill()
+        with pytest.raises(ClientError):
+            await response.read()
     async with speaker.post(SPEAK, json={"text": "Hello there."}) as response:
         assert response.status == 200
 
