@@ -19,6 +19,7 @@ from auto_voice import __version__
 from auto_voice.cli_backup import backup
 from auto_voice.cli_cache import cache
 from auto_voice.cli_config import config as config_commands
+from auto_voice.cli_export import export_network
 from auto_voice.cli_quality import quality, quality_report
 from auto_voice.cli_songs import convert_song, jobs, separate_song
 from auto_voice.cli_speech import speak
@@ -44,6 +45,7 @@ app.add_typer(cache, name="cache")
 app.command("quality")(quality)
 app.command("quality-report")(quality_report)
 app.command("weights-unused")(show_unused)
+app.command("export")(export_network)
 app.command("convert")(convert_song)
 app.command("separate")(separate_song)
 app.command("voice-clone")(voice_clone)

@@ -132,6 +132,7 @@ class ContentEncoder(nn.Module):
 
     def __init__(self, size: Size) -> None:
         super().__init__()
+        self.size = size
         self.first = nn.Linear(INPUTS, size.width)
         self.body = Blocks(size, size.encoder)
         self.last = nn.Sequential(nn.LayerNorm(size.width), nn.Linear(size.width, size.content))
@@ -143,7 +144,7 @@ class ContentEncoder(nn.Module):
     def finish(self, x: Tensor) -> Tensor:
         """What follows the blocks."""
         content: Tensor = self.last(x)
-        return functional.layer_norm(content, content.shape[-1:])
+        return functional.layer_norm(content, (self.size.content,))
 
 
 def encoder_inputs(shapes: Tensor, level: Tensor, f0_hz: Tensor, average: Tensor) -> Tensor:

@@ -29,11 +29,9 @@ class PitchTrack:
 
 @cache
 def _session(model: Path) -> Any:
-    import onnxruntime
+    from pipeline import onnx
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    return onnx.open_session(model)
 
 
 def track(

@@ -10,21 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state as refused
 
-from pipeline import weights
+from pipeline import onnx, weights
 from pipeline.speech.errors import SpeechUnavailable, SynthesisFailed
 from pipeline.speech.languages import Language, Speaker
 
 Float = NDArray[np.float32]
 
 SAMPLE_RATE = 24_000
-SPEAKERS = Path(__file__).with_name(
-    "speakers.npz"
-)  # each as (lengths, 8) times (8, 256): a style for each length
-REFUSALS = (refused.Fail, refused.InvalidArgument, refused.RuntimeException)
+SPEAKERS = Path(__file__).with_name("speakers.npz")  # each (lengths, 8) times (8, 256): a style for each length
 
 
 @cache
@@ -53,11 +48,9 @@ class Kokoro:
             raise SpeechUnavailable(
                 "text to speech is not installed", "install the extra `speech`: pip install '.[speech]'"
             ) from problem
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        model = weights.fetch("kokoro", models_dir)
-        session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        session = onnx.open_session(weights.fetch("kokoro", models_dir), threads)
         self._kokoro: Any = kokoro_onnx.Kokoro.from_session(session, str(SPEAKERS))
+        self._kokoro.voices.close()  # it opens the file and never closes it; `_speakers` has read it
 
     def speak(self, sentence: str, language: Language, speaker: Speaker, speed: float) -> Float:
         """Speak one sentence.
@@ -81,7 +74,7 @@ class Kokoro:
         style = _speakers()[speaker.name]
         try:
             audio, _ = self._kokoro.create(phonemes, style, speed, is_phonemes=True)
-        except (ValueError, *REFUSALS) as problem:
+        except (ValueError, *onnx.REFUSED) as problem:
             raise SynthesisFailed(
                 f"this cannot be spoken: {problem}", "use a shorter or plainer text"
             ) from problem

@@ -13,10 +13,9 @@ import re
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
-from pipeline import io
+from pipeline import io, onnx
 from training.native.sources import STYLE, Kokoro
 
 RATE = 24_000
@@ -49,12 +48,8 @@ class Speaker:
     """Speaks with any prosody in any timbre."""
 
     def __init__(self, kokoro: Kokoro) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
         self._kokoro = kokoro
-        self._session = onnxruntime.InferenceSession(
-            str(kokoro.model), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = onnx.open_session(kokoro.model)
 
     def speak(self, symbols: list[int], prosody: str, timbre: tuple[str, str, float], speed: float) -> Float:
         """(samples,) at RATE; `timbre` is two voices and how much of the second."""

@@ -65,7 +65,7 @@ class Reader(nn.Module):
 
     def __init__(self, size: Size) -> None:
         super().__init__()
-        self.heads = size.heads
+        self.heads, self.content = size.heads, size.content
         self.query = nn.Linear(size.content + PITCH_FEATURES, size.heads * size.content)
         self.key = nn.Linear(size.content + PITCH_FEATURES, size.heads * size.content)
         self.value = nn.Linear(size.content + BANDS, size.width)
@@ -82,7 +82,7 @@ class Reader(nn.Module):
     def queries(self, content: Tensor, pitch: Tensor) -> Tensor:
         """(…, content) -> (…, heads, content), scaled."""
         query = self.query(torch.cat((content, pitch), -1)).unflatten(-1, (self.heads, -1))
-        scaled: Tensor = query * (torch.exp(self.scale) / math.sqrt(query.shape[-1])).unsqueeze(-1)
+        scaled: Tensor = query * (torch.exp(self.scale) / math.sqrt(self.content)).unsqueeze(-1)
         return scaled
 
     def forward(self, content: Tensor, pitch: Tensor, bank: Bank) -> tuple[Tensor, Tensor]:
