@@ -9,17 +9,21 @@ def examine_song(upload: Path, most_seconds: float) -> float:
     """The length of a song in seconds.
 
     Raises:
-        PipelineError: it is no song, is damaged, or is longer than `most_seconds`.
+        PipelineError: it is no song, is damaged, silent, very short, or longer than `most_seconds`.
     """
     from pipeline.errors import InvalidDuration
     from pipeline.reader import AudioReader
+    from pipeline.song.decode import check_song
 
     with AudioReader(upload) as reader:
-        most, frames = (most_seconds + 1) * reader.sample_rate, 0
+        most, frames, peak = (most_seconds + 1) * reader.sample_rate, 0, 0.0
         for block in reader.blocks(channels=1):
             frames += block.shape[1]
+            peak = max(peak, float(abs(block).max(initial=0.0)))
             if frames > most:
                 raise InvalidDuration(
                     f"the song is longer than {most_seconds:g} s", "send a shorter part of it"
                 )
-        return frames / reader.sample_rate
+        seconds = frames / reader.sample_rate
+        check_song(seconds, peak)
+        return seconds

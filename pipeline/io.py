@@ -7,25 +7,18 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
 from kernels.resampler import StreamResampler
+from pipeline.encoder import ENCODERS, Track
 from pipeline.errors import InvalidAudioFormat, InvalidDuration
 from pipeline.reader import AudioReader, Source
 
 Float = NDArray[np.float32]
 
-ENCODERS = {
-    ".wav": ("wav", "pcm_s16le"),
-    ".flac": ("flac", "flac"),
-    ".ogg": ("ogg", "libopus"),
-    ".mp3": ("mp3", "libmp3lame"),
-}
-OPUS_RATE = 48_000  # Opus knows no 44.1 kHz
 ENCODED_AT_A_TIME = 65_536  # samples
 
 
@@ -122,32 +115,14 @@ def encode_blocks(path: Path, blocks: Iterable[Float], sample_rate: int, channel
     """As `encode`, from blocks of (channels, samples) that never are in memory together."""
     check_writable(path)
     container_format, codec = ENCODERS[path.suffix.lower()]
-    rate = OPUS_RATE if codec == "libopus" else sample_rate
-    resampler = StreamResampler(sample_rate, rate, channels)
-    layout = "mono" if channels == 1 else "stereo"
     aside = path.with_name(f".{path.name}.part")
     try:
         with av.open(str(aside), "w", format=container_format) as container:
-            stream: Any = container.add_stream(codec, rate=rate, layout=layout)
-            written = 0
+            track = Track(container, codec, sample_rate, channels)
             for block in blocks:
                 for start in range(0, block.shape[1], ENCODED_AT_A_TIME):
-                    part = resampler.push(np.ascontiguousarray(block[:, start : start + ENCODED_AT_A_TIME].T))
-                    written += _write(container, stream, part, layout, rate, written)
-            rest = resampler.finish(np.zeros((0, channels), np.float32))
-            _write(container, stream, rest, layout, rate, written)
-            container.mux(stream.encode(None))
+                    track.push(np.ascontiguousarray(block[:, start : start + ENCODED_AT_A_TIME].T))
+            track.finish()
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
-
-
-def _write(container: Any, stream: Any, samples: Float, layout: str, rate: int, place: int) -> int:
-    """Encode (samples, channels); returns how many."""
-    if len(samples):
-        pcm = (np.clip(samples, -1.0, 1.0) * 32767).round().astype(np.int16)
-        frame = av.AudioFrame.from_ndarray(pcm.reshape(1, -1), format="s16", layout=layout)
-        frame.sample_rate = rate
-        frame.pts = place
-        container.mux(stream.encode(frame))
-    return len(samples)

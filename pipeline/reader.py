@@ -88,8 +88,11 @@ class AudioReader:
         if not self._container.streams.audio:
             raise InvalidAudioFormat("the file holds no audio", KINDS)
         self._stream = self._container.streams.audio[0]
-        self.sample_rate: int = self._stream.codec_context.sample_rate
-        self.channels: int = self._stream.codec_context.channels
+        codec = self._stream.codec_context
+        if codec is None:
+            raise InvalidAudioFormat("the file holds audio that nothing here can decode", KINDS)
+        self.sample_rate: int = codec.sample_rate
+        self.channels: int = codec.channels
         self.format: str = self._container.format.name
         if not RATES_HZ[0] <= self.sample_rate <= RATES_HZ[1]:
             raise InvalidSampleRate(
@@ -117,13 +120,13 @@ class AudioReader:
         """
         try:
             for frame in self._decoded():
-                block = _mixed(_planar(frame), frame.layout, channels)
-                self.frames += block.shape[1]
-                wrong = ~np.isfinite(block)
+                planes = _planar(frame)
+                self.frames += planes.shape[1]
+                wrong = ~np.isfinite(planes)
                 if wrong.any():
                     self.replaced += int(wrong.any(0).sum())
-                    block[wrong] = 0.0
-                yield np.clip(block, -LOUDEST, LOUDEST)
+                    planes[wrong] = 0.0
+                yield _mixed(np.clip(planes, -LOUDEST, LOUDEST), frame.layout, channels)
         except av.error.FFmpegError as problem:
             raise _undecodable(problem) from problem
         if not self.frames:
@@ -179,7 +182,8 @@ def _planar(frame: Any) -> Float:
         return np.asarray(samples.astype(np.float32) / 128 - 1)
     if samples.dtype.kind == "i":
         return np.asarray(samples.astype(np.float32) / np.float32(-float(np.iinfo(samples.dtype).min)))
-    return np.array(samples, np.float32)
+    with np.errstate(over="ignore"):  # what a float cannot hold is no number of a sample either
+        return np.array(samples, np.float32)
 
 
 def _mixed(planes: Float, layout: Any, channels: int) -> Float:

@@ -27,6 +27,22 @@ class SongInfo:
     format: str
 
 
+def check_song(seconds: float, peak: float) -> None:
+    """Refuse what is too short or too quiet to be a song.
+
+    Args:
+        seconds: it lasts.
+        peak: its loudest sample, 1 at full scale.
+
+    Raises:
+        AudioTooShort, PoorQuality: as they say.
+    """
+    if seconds < SHORTEST_S:
+        raise AudioTooShort(f"the song lasts {seconds:.1f} s", f"send at least {SHORTEST_S:g} s")
+    if peak < SILENT_PEAK:
+        raise PoorQuality("the song is silent", "check what was exported")
+
+
 def decode_song(
     source: Path, target: Path, sample_rate: int, report: Report, *, max_seconds: float, max_bytes: int
 ) -> tuple[Track, SongInfo]:
@@ -47,8 +63,5 @@ def decode_song(
             report(min(1.0, reader.frames / reader.sample_rate / max(claimed, 1e-3)))
         writer.append(resampler.finish(np.zeros((0, 2), np.float32)).T)
         info = SongInfo(writer.frames / sample_rate, reader.sample_rate, reader.channels, reader.format)
-    if info.seconds < SHORTEST_S:
-        raise AudioTooShort(f"the song lasts {info.seconds:.1f} s", f"send at least {SHORTEST_S:g} s")
-    if peak < SILENT_PEAK:
-        raise PoorQuality("the song is silent", "check what was exported")
+    check_song(info.seconds, peak)
     return Track(target), info

@@ -76,3 +76,31 @@ def test_samples_that_nobody_uses_are_refused_in_words() -> None:
     content = head + fmt + struct.pack("<4sI", b"data", len(data)) + data
     with pytest.raises((InvalidAudioFormat, InvalidAudio)), AudioReader(content) as reader:
         list(reader.blocks(channels=2))
+
+
+def test_a_codec_that_nobody_knows_is_refused_in_words(tmp_path: Path) -> None:
+    from pipeline import io
+
+    path = tmp_path / "odd.wav"
+    io.encode(path, np.zeros(4800, np.float32), 48_000)
+    data = bytearray(path.read_bytes())
+    data[20:22] = b"\xee\xee"  # the codec's number
+    with pytest.raises(InvalidAudioFormat, match="nothing here can decode"):
+        AudioReader(bytes(data))
+
+
+def test_numbers_that_are_none_are_silence_and_counted() -> None:
+    buffer = std_io.BytesIO()
+    with av.open(buffer, "w", format="wav") as out:
+        stream: Any = out.add_stream("pcm_f64le", rate=48_000, layout="stereo")
+        pcm = np.full((4800, 2), 0.25)
+        pcm[10, 0], pcm[20, 1], pcm[30, 0] = np.nan, np.inf, 1e300
+        frame = av.AudioFrame.from_ndarray(pcm.reshape(1, -1), format="dbl", layout="stereo")
+        frame.sample_rate = 48_000
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    with AudioReader(buffer.getvalue()) as reader:
+        mono = np.concatenate(list(reader.blocks(channels=1)), 1)[0]
+    assert reader.replaced == 3
+    assert mono[[10, 20, 30]] == pytest.approx([0.125] * 3)  # the other channel's half
+    assert np.delete(mono, [10, 20, 30]) == pytest.approx(0.25)

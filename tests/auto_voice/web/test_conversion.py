@@ -3,6 +3,7 @@
 import asyncio
 import io as std_io
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import av
 import numpy as np
 import pytest
 
+from auto_voice.jobs.song_request import SongRequest
 from auto_voice.web.conversion import JOBS
+from auto_voice.web.current import CURRENT
 from auto_voice.web.health import SUPERVISOR
 from pipeline import io
 from tests.auto_voice.web.conftest import Client, Serve
@@ -128,16 +131,32 @@ async def test_a_song_without_a_voice_comes_back_as_it_was(server: Client, tmp_p
     assert quality["unmeasured"]["pitch_accuracy"]
 
 
-async def test_what_only_decoding_shows_fails_that_job_alone(server: Client, tmp_path: Path) -> None:
-    silent = write_song(tmp_path / "silent.wav", 3.0, voice=0.0, chords=0.0)
+@pytest.mark.parametrize(
+    ("seconds", "level", "code"), [(3.0, 0.0, "poor_audio_quality"), (0.3, 0.1, "audio_too_short")]
+)
+async def test_what_is_no_song_is_refused_when_it_comes(
+    server: Client, tmp_path: Path, seconds: float, level: float, code: str
+) -> None:
+    path = write_song(tmp_path / "no_song.wav", seconds, voice=0.0, chords=level)
+    async with server.post(
+        f"{CONVERT}/song", data=form(path.read_bytes(), target_profile_id="otto")
+    ) as response:
+        assert (response.status, (await response.json())["error"]) == (400, code)
+
+
+async def test_a_song_that_breaks_after_it_came_fails_alone(server: Client, tmp_path: Path) -> None:
     good = await submit(server, write_song(tmp_path / "good.mp3", 4.0))
-    bad = await submit(server, silent)
-    document = await finished(server, bad["conversion_id"])
+    folder = server.app[CURRENT].settings.storage.results_dir / "conv-bad"
+    folder.mkdir()
+    write_song(folder / "upload.wav", 3.0, voice=0.0, chords=0.0)
+    request = asdict(SongRequest(voice_id="otto", preset="fast"))
+    server.app[JOBS].submit("song", {"request": request, "upload": "upload.wav"}, job_id="conv-bad")
+    document = await finished(server, "conv-bad")
     assert document["status"] == "failed"
     assert document["error"]["code"] == "poor_audio_quality"
     assert document["error"]["details"]["suggestions"]
     assert (await finished(server, good["conversion_id"]))["status"] == "completed"
-    status, body = await get(server, f"{CONVERT}/download/{bad['conversion_id']}/converted.wav")
+    status, body = await get(server, f"{CONVERT}/download/conv-bad/converted.wav")
     assert (status, body["error"]) == (404, "file_not_found")
 
 
