@@ -6,6 +6,7 @@ import logging
 from contextvars import ContextVar
 from logging.handlers import RotatingFileHandler
 
+from auto_voice.log_aside import AsideHandler
 from auto_voice.sections import LoggingSettings
 
 FIELDS = "%(asctime)s %(name)s %(levelname)s %(about)s %(message)s"
@@ -49,10 +50,10 @@ def set_up_logging(settings: LoggingSettings, debug: bool = False, part: str = "
             )
         )
         handlers[1].setFormatter(_json())
-    for handler in handlers:
-        handler.addFilter(_tell_about)
-    logging.basicConfig(level="DEBUG" if debug else settings.level, handlers=handlers, force=True)
-    for chatty in ("numba", "alembic"):
+    aside = AsideHandler(handlers)
+    aside.addFilter(_tell_about)
+    logging.basicConfig(level="DEBUG" if debug else settings.level, handlers=[aside], force=True)
+    for chatty in ("numba", "alembic", "aioice"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

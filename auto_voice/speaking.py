@@ -10,12 +10,16 @@ import asyncio
 import logging
 import multiprocessing
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from multiprocessing.synchronize import Event
+from pathlib import Path
 from typing import Any
 
 from auto_voice.settings import Settings
@@ -64,6 +68,8 @@ class Mouth:
         self._enough: Event = self._context.Event()
         self._process: SpawnProcess | None = None
         self._line: Connection | None = None
+        self._reading: asyncio.Future[Part | PipelineError | None] | None = None
+        self._folder: Path | None = None  # of what it unpacks, which it cannot remove when it is killed
 
     async def speak(self, order: Order) -> AsyncGenerator[Part, None]:
         """Yield the parts of a file.
@@ -96,9 +102,10 @@ class Mouth:
         if self._process is None or self._line is None or not self._process.is_alive():
             self.end()
             ours, theirs = self._context.Pipe()
+            self._folder = Path(tempfile.mkdtemp(prefix="speech-", dir=self._settings.storage.temp_dir))
             self._process = self._context.Process(
                 target=speak_apart,
-                args=(theirs, self._enough, self._settings),
+                args=(theirs, self._enough, self._settings, self._folder),
                 name="autovoice-speech",
                 daemon=True,
             )
@@ -109,8 +116,15 @@ class Mouth:
         return self._line
 
     async def _hear(self, line: Connection, seconds: float = PART_S) -> Part | PipelineError | None:
-        """The next part, or how it ended. In a thread: uvloop would make the line one that cannot wait."""
-        return await asyncio.to_thread(_receive, line, seconds)
+        """The next part, or how it ended.
+
+        In a thread: uvloop would make the line one that cannot wait. The thread reads on when nobody waits
+        for it any more, so two never read at once.
+        """
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.ensure_future(asyncio.to_thread(_receive, line, seconds))
+        async with asyncio.timeout(seconds + 1.0):
+            return await asyncio.shield(self._reading)
 
     async def _give_up(self, line: Connection) -> None:
         """Have it stop before the end, and be ready for the next text; end it if it does not."""
@@ -133,8 +147,18 @@ class Mouth:
             self._process.kill()
             self._process.join()
         if self._line is not None:
-            self._line.close()
-        self._process = self._line = None
+            if self._reading is None or self._reading.done():
+                self._line.close()
+            else:  # not under the hands of who reads it: that ends, since the process has
+                self._reading.add_done_callback(partial(_close, self._line))
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._process = self._line = self._folder = self._reading = None
+
+
+def _close(line: Connection, read: asyncio.Future[Part | PipelineError | None]) -> None:
+    read.cancelled() or read.exception()  # nobody asks any more
+    line.close()
 
 
 def _receive(line: Connection, seconds: float) -> Part | PipelineError | None:
@@ -186,7 +210,7 @@ class Speaking:
             mouth.end()
 
 
-def speak_apart(line: Connection, enough: Event, settings: Settings) -> None:
+def speak_apart(line: Connection, enough: Event, settings: Settings, folder: Path) -> None:
     """Entry of a process that speaks: takes orders from the line until it is closed."""
     from auto_voice.logs import set_up_logging
     from auto_voice.storage.profiles import ProfileStore
@@ -198,11 +222,13 @@ def speak_apart(line: Connection, enough: Event, settings: Settings) -> None:
         os.nice(5)
     set_up_logging(settings.logging, settings.server.debug, "speech")
     store, speech = ProfileStore(settings.storage.voice_profiles_dir), None
+    tempfile.tempdir = str(folder)
     while True:
         try:
             order: Order = line.recv()
         except (EOFError, OSError):  # the server is gone
             return
+        folder.mkdir(exist_ok=True)  # one that long was quiet is swept away
         end: Any = None
         try:
             voice = store.voice(order.voice_id)

@@ -6,7 +6,6 @@ import asyncio
 import signal
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import msgpack
@@ -15,7 +14,7 @@ import pytest
 from auto_voice.jobs.model import Status
 from auto_voice.jobs.song_request import SongRequest
 from auto_voice.jobs.store import JobStore
-from tests.serving import Server, until
+from tests.serving import Server, hear, start_live, until
 from tests.songs import write_song
 
 JOB = "conv-1"
@@ -37,23 +36,6 @@ def submit(server: Server, seconds: float) -> JobStore:
     return store
 
 
-async def begin(socket: aiohttp.ClientWebSocketResponse) -> None:
-    """Start a live session."""
-    await socket.send_bytes(msgpack.packb({"type": "hello", "version": 1, "client": "test"}))
-    await socket.send_bytes(msgpack.packb({"type": "start", "voice": "aria", "converter": "passthrough"}))
-    await hear(socket, "start")
-
-
-async def hear(socket: aiohttp.ClientWebSocketResponse, kind: str) -> dict[str, Any]:
-    """The next message of a kind."""
-    async with asyncio.timeout(60):
-        async for message in socket:
-            fields: dict[str, Any] = msgpack.unpackb(message.data)
-            if fields["type"] == kind:
-                return fields
-    raise AssertionError(f"the server closed before {kind!r}")
-
-
 async def test_a_song_at_work_is_finished_while_singers_sing_on_and_then_are_told(server: Server) -> None:
     store = submit(server, 30.0)
     with server:
@@ -61,7 +43,7 @@ async def test_a_song_at_work_is_finished_while_singers_sing_on_and_then_are_tol
             aiohttp.ClientSession() as session,
             session.ws_connect(f"ws://{server.address}/ws/live") as socket,
         ):
-            await begin(socket)
+            await start_live(socket)
             await asyncio.to_thread(until, lambda: store.get(JOB).progress > 1)
             assert server.ask("/health/ready")["status"] == "ready"
             server.signal()

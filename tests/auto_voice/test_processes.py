@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import msgpack
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -19,7 +18,7 @@ from auto_voice.processes import reserve
 from auto_voice.settings import load_settings
 from auto_voice.share import Share
 from auto_voice.web.siblings import together
-from tests.serving import Server, alive, children, until
+from tests.serving import Server, alive, children, start_live, until
 
 
 def servers_of(server: Server) -> list[int]:
@@ -90,18 +89,7 @@ async def test_a_singer_comes_back_to_the_process_that_has_the_session(tmp_path:
 async def sing(session: aiohttp.ClientSession, *, resume: str | None = None) -> dict[str, Any]:
     """Start a session, or come back to one, and lose the line; returns what the server said."""
     async with session.ws_connect("/ws/live") as socket:
-        more = {} if resume is None else {"resume": resume}
-        for message in (
-            {"type": "hello", "version": 1, "client": "test"},
-            {"type": "start", "voice": "aria", "converter": "passthrough", **more},
-        ):
-            await socket.send_bytes(msgpack.packb(message))
-        async with asyncio.timeout(20):
-            async for said in socket:
-                fields: dict[str, Any] = msgpack.unpackb(said.data)
-                if fields["type"] == "start":
-                    return fields
-    raise AssertionError("the server closed")
+        return await start_live(socket, **({} if resume is None else {"resume": resume}))
 
 
 def test_without_their_parent_they_end(tmp_path: Path) -> None:
