@@ -98,6 +98,7 @@ class LiveSettings(Section):
     block_ms: Literal[10, 20, 40]
     max_step_fraction: float = Field(gt=0, le=1)
     resume_seconds: float = Field(ge=0, le=600)
+    sessions_per_client: int = Field(ge=0, le=1024)
     threads: int = Field(ge=0, le=64)
     ice_servers: list[IceServerSettings]
 
@@ -167,6 +168,7 @@ class SecuritySettings(Section):
     rate_limiting_enabled: bool
     rate_limit_storage: str
     clones_per_hour: int = Field(gt=0)
+    wrong_keys_per_hour: int = Field(gt=0)
     conversions_per_hour: int = Field(gt=0)
     reads_per_hour: int = Field(gt=0)
 

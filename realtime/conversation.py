@@ -75,6 +75,7 @@ class Conversation:
         outbox: the way to the client.
         server: name and version.
         sole_user: who the client is known to be; without, who it says it is.
+        client: for whom its session counts; None: for nobody.
 
     Attributes:
         track: the line's audio track, if it has one.
@@ -89,6 +90,7 @@ class Conversation:
         outbox: Outbox,
         server: str,
         sole_user: str | None = None,
+        client: str | None = None,
     ) -> None:
         self._sessions = sessions
         self._engine = sessions.engine
@@ -96,6 +98,7 @@ class Conversation:
         self._outbox = outbox
         self._server = server
         self._sole_user = sole_user
+        self._client = client
         self._stay: Stay | None = None
         self._reports: Reports | None = None
         self.track: Track | None = None
@@ -274,6 +277,7 @@ class Conversation:
             user_id=self._sole_user or start.user_id,
             voice_id=start.voice,
             blend_id=start.blend.voice if start.blend else None,
+            client=self._client,
         )
 
     async def _change(self, change: protocol.ChangeControls) -> None:

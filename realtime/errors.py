@@ -31,6 +31,19 @@ class ServerFull(LiveError):
         super().__init__("server_full", f"the server is full: {reason}", "try again in a minute", fatal=True)
 
 
+class TooManySessions(LiveError):
+    """One client has as many sessions as it may."""
+
+    def __init__(self, most: int) -> None:
+        sessions = "a live session" if most == 1 else f"{most} live sessions"
+        super().__init__(
+            "too_many_sessions",
+            f"you have {sessions} already",
+            "end one of them, in another tab say",
+            fatal=True,
+        )
+
+
 class VoiceNotFound(LiveError):
     """No such voice, or not this user's."""
 

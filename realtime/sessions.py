@@ -18,6 +18,7 @@ from pipeline.converters.base import Controls
 from pipeline.converters.blend import Blend
 from pipeline.voice import Voice
 from realtime.engine import Engine
+from realtime.errors import TooManySessions
 from realtime.session import Block, Listener, Session
 
 
@@ -50,6 +51,7 @@ class Stay:
     user_id: str | None
     voice_id: str
     blend_id: str | None
+    client: str | None  # for whom it counts
     holder: Holder | None
     token: str = field(repr=False)
     until: float = 0.0  # when it is freed, while it is parked
@@ -63,11 +65,17 @@ class Sessions:
         engine: whose sessions they are.
         resume_seconds: how long a parked session is kept; at 0, none is parked.
         clock: seconds, monotonic.
+        per_client: sessions that one client may have at a time; 0: as many as there is room for.
     """
 
     def __init__(
-        self, engine: Engine, resume_seconds: float, clock: Callable[[], float] = time.monotonic
+        self,
+        engine: Engine,
+        resume_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        per_client: int = 0,
     ) -> None:
+        self._per_client = per_client
         self.engine = engine
         self.resume_seconds = resume_seconds
         self._clock = clock
@@ -92,15 +100,20 @@ class Sessions:
         user_id: str | None,
         voice_id: str,
         blend_id: str | None,
+        client: str | None = None,
     ) -> Stay:
         """Begin a session; if the server is full otherwise, parked ones give way.
 
         Raises:
-            ServerFull: it is full even so.
+            ServerFull: it is full even so. TooManySessions: this client has as many as it may.
         """
+        if self._per_client and client is not None:
+            singing = sum(stay.client == client and stay.holder is not None for stay in self._stays.values())
+            if singing >= self._per_client:
+                raise TooManySessions(self._per_client)
         yielding = [stay.session for stay in self.parked]
         session = self.engine.open_session(converter, voice, controls, holder, blend, yielding)
-        stay = Stay(session, user_id, voice_id, blend_id, holder, secrets.token_urlsafe())
+        stay = Stay(session, user_id, voice_id, blend_id, client, holder, secrets.token_urlsafe())
         self._stays[stay.token] = stay
         self.sweep()
         return stay

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -13,6 +14,9 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import aiohttp
+import msgpack
 
 from auto_voice.storage.database import migrate
 from bench.service import free_port
@@ -131,6 +135,25 @@ class Server:
                 self.process.kill()
                 self.process.wait()
                 raise
+
+
+async def start_live(socket: aiohttp.ClientWebSocketResponse, **more: str) -> dict[str, Any]:
+    """Start a live session; the server's answer. More: such as `resume`."""
+    start = {"type": "start", "voice": "aria", "converter": "passthrough", **more}
+    for message in ({"type": "hello", "version": 1, "client": "test"}, start):
+        await socket.send_bytes(msgpack.packb(message))
+    return await hear(socket, "start")
+
+
+async def hear(socket: aiohttp.ClientWebSocketResponse, kind: str) -> dict[str, Any]:
+    """The next message of a kind."""
+    async with asyncio.timeout(60):
+        async for message in socket:
+            assert message.type is aiohttp.WSMsgType.BINARY
+            fields: dict[str, Any] = msgpack.unpackb(message.data)
+            if fields["type"] == kind:
+                return fields
+    raise AssertionError(f"the server closed ({socket.close_code}) before {kind!r}")
 
 
 def alive(pid: int) -> bool:

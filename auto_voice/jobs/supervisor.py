@@ -170,7 +170,7 @@ class Supervisor:
             if time.time() - _modified(folder) > keep_s + 86_400:
                 shutil.rmtree(folder, ignore_errors=True)
         open_cache(self.settings).clean()
-        sweep(self.settings.storage.temp_dir, "clone-")
+        sweep(self.settings.storage.temp_dir, "clone-", "speech-")
         sweep(self.settings.storage.voice_profiles_dir, ".new-", ".old-")
 
 

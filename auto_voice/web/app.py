@@ -47,10 +47,11 @@ from auto_voice.web.cloning import Cloning
 from auto_voice.web.current import CURRENT, ENDING
 from auto_voice.web.errors import errors_as_json
 from auto_voice.web.origins import check_origin
-from auto_voice.web.rates import RATES, RateLimits, limit_rates
+from auto_voice.web.rates import RATES, RateLimits, limit_guesses, limit_rates
 from auto_voice.web.request_ids import name_request
 from auto_voice.web.time_limit import limit_time
 from auto_voice.web.tokens import Signer, server_secret
+from auto_voice.web.turns import TURNS, Turns, take_turns
 from pipeline.voice import Voice
 from realtime.engine import Engine
 from realtime.errors import VoiceNotFound
@@ -162,9 +163,11 @@ def create_app(
     app = web.Application(
         middlewares=[
             name_request,
+            take_turns,
             metrics.count_requests,
             errors_as_json,
             check_origin,
+            limit_guesses,
             auth.authenticate,
             limit_rates,
             limit_time,
@@ -189,13 +192,16 @@ def create_app(
     )
     app[CURRENT] = Current(settings, read)
     app[ENDING] = asyncio.Event()
+    app[TURNS] = Turns()
     app[auth.USERS] = UserStore(settings.database_url)
     app[RATES] = RateLimits(settings.security.rate_limit_storage)
     app[auth.SIGNER] = Signer(server_secret(storage.data_dir))
     app[api.STORE] = store
     app[api.CLONING] = Cloning(settings, store)
     app[websocket_handler.ENGINE] = engine
-    app[websocket_handler.SESSIONS] = Sessions(engine, settings.live.resume_seconds)
+    app[websocket_handler.SESSIONS] = Sessions(
+        engine, settings.live.resume_seconds, per_client=settings.live.sessions_per_client
+    )
     app[websocket_handler.RESOLVE_VOICE] = _resolver(store)
     app[websocket_handler.CONVERSATIONS] = {}
     app[conversion.JOBS] = JobStore(settings.database_url)

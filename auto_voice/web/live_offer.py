@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -12,7 +11,9 @@ from auto_voice import __version__
 from auto_voice.web.auth import sole_user
 from auto_voice.web.current import CURRENT
 from auto_voice.web.errors import ApiError
+from auto_voice.web.json_body import read_object
 from auto_voice.web.metrics import METRICS
+from auto_voice.web.rates import client_of
 from auto_voice.web.websocket_handler import (
     CONVERSATIONS,
     ENGINE,
@@ -67,7 +68,7 @@ async def offer(request: web.Request) -> web.Response:
     peer = Peer([IceServer(**server) for server in _ice_servers(app)])
     outbox = PeerOutbox(peer)
     server, user = f"AutoVoice {__version__}", sole_user(request)
-    conversation = Conversation(app[SESSIONS], app[RESOLVE_VOICE], outbox, server, user)
+    conversation = Conversation(app[SESSIONS], app[RESOLVE_VOICE], outbox, server, user, client_of(request))
     conversation.on_underruns = app[METRICS].underruns.inc
     conversation.track = intake = Intake(peer, outbox, conversation)
     # from here on the task owns the connection, whatever becomes of this request
@@ -80,19 +81,10 @@ async def offer(request: web.Request) -> web.Response:
 
 
 async def _read(request: web.Request) -> str:
-    raw = bytearray()
-    async for part in request.content.iter_any():
-        raw += part
-        if len(raw) > MAX_BODY:
-            raise ApiError("invalid_request", f"the body is over {MAX_BODY} bytes", "send one offer")
-    try:
-        body = json.loads(raw)
-    except (ValueError, RecursionError) as problem:
-        raise ApiError(
-            "invalid_request", "the body is not JSON", 'send {"type": "offer", "sdp": …}'
-        ) from problem
-    if not isinstance(body, dict) or body.get("type") != "offer" or not isinstance(body.get("sdp"), str):
-        raise ApiError("invalid_request", "the body is not an offer", 'send {"type": "offer", "sdp": …}')
+    example = '{"type": "offer", "sdp": …}'
+    body = await read_object(request, MAX_BODY, example)
+    if body.get("type") != "offer" or not isinstance(body.get("sdp"), str):
+        raise ApiError("invalid_request", "the body is not an offer", f"send {example}")
     return str(body["sdp"])
 
 

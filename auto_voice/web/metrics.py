@@ -69,6 +69,7 @@ class Metrics:
             registry=self.registry,
         )
         lag.set_function(lambda: self._lag.percentile(100) or 0.0)
+        self._tasks = Gauge("autovoice_tasks", "asyncio tasks", registry=self.registry)
         profiles = Gauge("autovoice_voice_profiles", "Voice profiles, built-in ones too", registry=self.shared)
         profiles.set_function(lambda: store.list(limit=0)[1])
 
@@ -86,6 +87,7 @@ class Metrics:
     async def watch_loop(self) -> None:
         """Measure how late the event loop wakes, until cancelled."""
         while True:
+            self._tasks.set(len(asyncio.all_tasks()))
             before = time.perf_counter()
             await asyncio.sleep(LAG_EVERY_S)
             self._lag.add(max(0.0, time.perf_counter() - before - LAG_EVERY_S))

@@ -15,7 +15,8 @@ from limits.storage import MemoryStorage, Storage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
 from auto_voice.settings import SettingsError
-from auto_voice.web.auth import PRINCIPAL
+from auto_voice.storage.users import KeyRefused
+from auto_voice.web.auth import HEADER, PRINCIPAL
 from auto_voice.web.current import CURRENT
 from auto_voice.web.errors import ApiError
 from auto_voice.web.forward import REMOTE
@@ -97,6 +98,13 @@ class RateLimits:
             raise RateLimited(what, most, reset - time.time())
         return Allowance(most, left, reset)
 
+    async def left(self, client: str, what: str, most: int) -> int:
+        """How many more there may be; nothing is counted."""
+        limit = RateLimitItemPerHour(most)
+        if isinstance(self._storage, MemoryStorage):
+            return self._window.get_window_stats(limit, client, what).remaining
+        return (await asyncio.to_thread(self._window.get_window_stats, limit, client, what)).remaining
+
 
 RATES = web.AppKey("rates", RateLimits)
 
@@ -149,6 +157,26 @@ async def limit_rates(request: web.Request, handler: Handler) -> web.StreamRespo
     if not response.prepared:
         response.headers.update(headers_of(allowance))
     return response
+
+
+@web.middleware
+async def limit_guesses(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Listen no more to an address that has sent many wrong keys, even if the next one is right.
+
+    Raises:
+        RateLimited: 429, with `Retry-After`.
+    """
+    security = request.app[CURRENT].settings.security
+    if not security.rate_limiting_enabled or HEADER not in request.headers:
+        return await handler(request)
+    guesses = f"address {address_of(request)}", "wrong keys", security.wrong_keys_per_hour
+    if not await request.app[RATES].left(*guesses):
+        await request.app[RATES].hit(*guesses)
+    try:
+        return await handler(request)
+    except KeyRefused:
+        await request.app[RATES].hit(*guesses)
+        raise
 
 
 def headers_of(allowance: Allowance) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -18,6 +17,7 @@ from auto_voice.storage.profiles import ProfileStore
 from auto_voice.web.auth import sole_user
 from auto_voice.web.current import CURRENT
 from auto_voice.web.errors import ApiError
+from auto_voice.web.json_body import number_of, read_object, text_of
 from auto_voice.web.metrics import METRICS
 from auto_voice.web.validators import InvalidParameter
 from pipeline.encoder import FORMATS
@@ -28,6 +28,7 @@ from pipeline.speech.limits import PITCHES, SPEEDS, check_text
 SPEAKING = web.AppKey("speaking", Speaking)
 VOICES = web.AppKey("voices_of_speech", ProfileStore)
 SAMPLE_RATE = 48_000
+MAX_BODY = 131_072  # bytes; the longest text is less, however it is escaped
 VOICE_NAMES = ("voice", "profile_id", "target_profile_id")
 KNOWN = {"text", *VOICE_NAMES, "speaker_id", "language", "speed", "pitch_semitones", "format", "stream"}
 
@@ -142,12 +143,7 @@ async def _as_json(
 async def _read(request: web.Request) -> Wish:
     if request.content_type != "application/json":
         raise ApiError("invalid_request", "the body must be application/json", 'send {"text": "…"}')
-    try:
-        given = await request.json()
-    except (json.JSONDecodeError, UnicodeDecodeError, LookupError, RecursionError) as problem:
-        raise ApiError("invalid_request", "the body is no JSON", 'send {"text": "…"}') from problem
-    if not isinstance(given, dict):
-        raise ApiError("invalid_request", "the body must be an object", 'send {"text": "…"}')
+    given = await read_object(request, MAX_BODY, '{"text": "…"}')
     config = given.pop("voice_config", None) or {}
     if not isinstance(config, dict):
         raise InvalidParameter("voice_config", "must be an object")
@@ -156,39 +152,25 @@ async def _read(request: web.Request) -> Wish:
         raise InvalidParameter(unknown[0][:40], f"is not known; use {', '.join(sorted(KNOWN))}")
     if given.get("text") is None:
         raise ApiError("missing_parameter", "text is missing", "send what is to be spoken")
-    wanted = _text(given, "format", "wav").lower()
+    wanted = text_of(given, "format", "wav").lower()
     if wanted not in FORMATS:
         raise InvalidParameter("format", f"must be one of {', '.join(FORMATS)}")
-    spoken = _text(given, "language", DEFAULT_LANGUAGE)
+    spoken = text_of(given, "language", DEFAULT_LANGUAGE)
     language(spoken)
     stream = given.get("stream", request.headers.get("Accept", "").startswith("audio/"))
     if not isinstance(stream, bool):
         raise InvalidParameter("stream", "must be true or false")
-    text = check_text(_text(given, "text", ""))
-    speed, pitch = _number(given, "speed", *SPEEDS), _number(given, "pitch_semitones", *PITCHES)
+    text = check_text(text_of(given, "text", ""))
+    speed, pitch = number_of(given, "speed", *SPEEDS), number_of(given, "pitch_semitones", *PITCHES)
     voice = await asyncio.to_thread(_voice, given, request.app[VOICES])
     return Wish(Order(text, voice, spoken, speed, pitch, wanted), stream)
-
-
-def _text(given: dict[str, Any], name: str, default: str) -> str:
-    value = given.get(name, default)
-    if not isinstance(value, str):
-        raise InvalidParameter(name, "must be a text")
-    return value
-
-
-def _number(given: dict[str, Any], name: str, low: float, high: float) -> float:
-    value = given[name]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise InvalidParameter(name, f"must be a number from {low:g} to {high:g}")
-    return float(value)
 
 
 def _voice(given: dict[str, Any], store: ProfileStore) -> str:
     """The id of a voice; `speaker_id` counts the built-in ones, as clients of old do."""
     for name in VOICE_NAMES:
         if given.get(name) is not None:
-            return _text(given, name, "")
+            return text_of(given, name, "")
     number = given.get("speaker_id", 0)
     known = [profile["profile_id"] for profile in store.list(None, 0, 1000)[0] if profile["builtin"]]
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < len(known):

@@ -10,6 +10,7 @@ from aiohttp import WSMsgType, web
 from auto_voice import __version__
 from auto_voice.web.auth import sole_user
 from auto_voice.web.metrics import METRICS
+from auto_voice.web.rates import client_of
 from pipeline.voice import Voice
 from realtime import protocol
 from realtime.conversation import Conversation, Phase
@@ -42,6 +43,7 @@ async def live(request: web.Request) -> web.WebSocketResponse:
         outbox,
         f"AutoVoice {__version__}",
         sole_user(request),
+        client_of(request),
     )
     conversation.on_underruns = request.app[METRICS].underruns.inc
     request.app[CONVERSATIONS][id(conversation)] = conversation

@@ -10,6 +10,7 @@ import { HELLO, readMessage, writeMessage } from './protocol.js';
 const STEP_TIMEOUT_MS = 10_000; // for each of hello and start, as in the protocol
 const SILENCE_TIMEOUT_MS = 5_000; // the server speaks twice a second: this long without a word is a lost line
 const BACKOFF_MS = [300, 1000, 2000, 4000, 8000];
+const FULL = new Set(['server_full', 'too_many_sessions']);
 const FULL_RETRY_MS = 10_000;
 /** Unsent audio beyond this many bytes is not added to: late audio is worth nothing. */
 const MAX_UNSENT_BYTES = 8192;
@@ -274,7 +275,7 @@ export class Connection {
       return;
     }
     const steps = BACKOFF_MS[Math.min(this.attempt, BACKOFF_MS.length - 1)];
-    const retryMs = error?.code === 'server_full' ? FULL_RETRY_MS : Math.round(steps * (0.8 + 0.4 * Math.random()));
+    const retryMs = FULL.has(error?.code ?? '') ? FULL_RETRY_MS : Math.round(steps * (0.8 + 0.4 * Math.random()));
     this.attempt++;
     this.timer = setTimeout(() => this.connect(), retryMs);
     this.hooks.onState({ state: 'waiting', retryMs, attempt: this.attempt, error });

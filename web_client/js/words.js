@@ -51,6 +51,7 @@ const WORDS = {
   ],
   no_voices: ['The list of voices did not load', 'Is the server running? It is asked again every few seconds.'],
   server_full: ['The server is full', 'Every place is taken. You are let in as soon as one is free.'],
+  too_many_sessions: ['You are singing elsewhere', 'End the session in another tab or on another device. You are let in as soon as it is over.'],
   connection_lost: ['The connection is lost', 'Reconnecting by itself; your settings stay as they are, and a recording goes on.'],
   voice_not_found: [
     'A voice is no longer there',

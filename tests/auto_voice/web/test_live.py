@@ -15,6 +15,7 @@ from pipeline.synthetic import sing, vibrato
 from realtime.protocol import MAX_MESSAGE
 from tests.auto_voice.web.conftest import Client, Serve
 from tests.live import until
+from tests.serving import hear
 
 Socket = aiohttp.ClientWebSocketResponse
 SONG = (np.clip(sing(vibrato(220, 3.0, 48_000), 48_000, np.random.default_rng(1)), -1, 1) * 32767).astype("<i2")
@@ -22,17 +23,6 @@ SONG = (np.clip(sing(vibrato(220, 3.0, 48_000), 48_000, np.random.default_rng(1)
 
 async def say(socket: Socket, **message: Any) -> None:
     await socket.send_bytes(msgpack.packb(message))
-
-
-async def hear(socket: Socket, kind: str) -> dict[str, Any]:
-    """The next message of a kind; others are passed over."""
-    async with asyncio.timeout(20):
-        async for message in socket:
-            assert message.type is aiohttp.WSMsgType.BINARY
-            fields: dict[str, Any] = msgpack.unpackb(message.data)
-            if fields["type"] == kind:
-                return fields
-    raise AssertionError(f"the server closed ({socket.close_code}) before {kind!r}")
 
 
 async def ended(socket: Socket) -> bool:
@@ -282,3 +272,22 @@ async def test_a_plain_request_is_no_session(client: Client) -> None:
     async with client.get("/ws/live") as response:
         assert response.status == 400
         assert (await response.json())["error"] == "invalid_request"
+
+
+async def test_one_client_has_so_many_sessions_at_a_time(serve: Serve) -> None:
+    client = await serve(LIVE__CAPACITY="4", LIVE__SESSIONS_PER_CLIENT="2", SERVER__PROXIES="1")
+    first = await connect(client, voice="aria")
+    await hear(first, "start")
+    second = await connect(client, voice="aria")
+    await hear(second, "start")
+    third = await connect(client, voice="aria")
+    assert (await hear(third, "error"))["code"] == "too_many_sessions"
+    assert await ended(third)
+    async with client.ws_connect("/ws/live", headers={"X-Forwarded-For": "198.51.100.9"}) as other:
+        await say(other, type="hello", version=1, client="test")
+        await say(other, type="start", voice="aria")
+        await hear(other, "start")
+    await say(first, type="stop", reason="done")
+    assert await ended(first)
+    again = await connect(client, voice="aria")
+    await hear(again, "start")

@@ -120,6 +120,26 @@ async def test_addresses_are_believed_from_our_own_proxies_only(
     assert statuses == refused
 
 
+async def test_who_guesses_keys_is_listened_to_no_more(serve: Serve) -> None:
+    limits = {**LIMITED, "SERVER__PROXIES": "1", "SECURITY__WRONG_KEYS_PER_HOUR": "3"}
+    client = await serve(**limits, SECURITY__API_KEY_REQUIRED="true")
+    users = client.app[USERS]
+    users.create_user("ada", Role.USER)
+    right = users.create_key("ada")[0]
+
+    async def status(key: str, address: str = "198.51.100.1") -> int:
+        headers = {"X-API-Key": key, "X-Forwarded-For": address}
+        async with client.get("/api/v1/queue/status", headers=headers) as response:
+            if response.status == 429:
+                assert 3000 < int(response.headers["Retry-After"]) <= 3600
+            return response.status
+
+    assert await status(right) == 200
+    assert [await status(f"guess {i}") for i in range(5)] == [403, 403, 403, 429, 429]
+    assert await status(right) == 429  # it might be a lucky guess
+    assert await status(right, "198.51.100.2") == 200
+
+
 async def origins(client: Client, origin: str) -> tuple[int, int]:
     """How a request and a WebSocket of that origin fare."""
     async with client.get("/api/v1/queue/status", headers={"Origin": origin}) as response:
