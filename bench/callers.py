@@ -38,6 +38,10 @@ class Carried:
     singer_cores: float
 
 
+class Refused(RuntimeError):
+    """The server answers with an error."""
+
+
 class Caller:
     """One singer, who counts when what comes back.
 
@@ -88,7 +92,12 @@ class Caller:
         elif kind == "stats":
             self.stats = message
         elif kind == "error":
-            raise RuntimeError(f"{message['code']}: {message['message']}")
+            problem = Refused(f"{message['code']}: {message['message']}")
+            for answer in self._answers.values():
+                if not answer.done():
+                    answer.set_exception(problem)
+                    return
+            raise problem
         elif kind in self._answers and not self._answers[kind].done():
             self._answers[kind].set_result(message)
 

@@ -10,7 +10,7 @@ import soxr
 from numpy.typing import NDArray
 
 from bench.transcription import Transcript, load_transcriber
-from pipeline import weights
+from pipeline import onnx, weights
 from pipeline.pitch import offline
 from pipeline.speaker import SpeakerEncoder
 
@@ -26,16 +26,10 @@ class Judge:
     """Measures conversions; what is asked twice of a recording is computed once."""
 
     def __init__(self, models: Path) -> None:
-        import onnxruntime
-
         files = {name: weights.fetch(name, models) for name in ("dnsmos", "resemblyzer", "swiftf0")}
         self._encoder = SpeakerEncoder(files["resemblyzer"])
         self._swift = files["swiftf0"]
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        self._dnsmos: Any = onnxruntime.InferenceSession(
-            str(files["dnsmos"]), options, providers=["CPUExecutionProvider"]
-        )
+        self._dnsmos = onnx.open_session(files["dnsmos"])
         self._transcribe = load_transcriber(models)
         self._known: dict[tuple[str, int], Any] = {}
 

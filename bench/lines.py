@@ -66,6 +66,7 @@ class WebSocketLine:
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._outbox: asyncio.Queue[bytes] = asyncio.Queue()
         self._unsent: Callable[[], int] = lambda: 0
@@ -74,6 +75,7 @@ class WebSocketLine:
         """Connect, and begin to read and to write."""
         self._session = aiohttp.ClientSession()
         socket = await self._session.ws_connect(f"ws://{address}/ws/live", max_msg_size=0, compress=0)
+        self._socket = socket
         transport: asyncio.Transport = socket._conn.transport  # type: ignore[union-attr,assignment]
         self._unsent = transport.get_write_buffer_size
         self._tasks = [
@@ -97,6 +99,8 @@ class WebSocketLine:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._socket is not None:
+            await self._socket.close()
         if self._session is not None:
             await self._session.close()
 

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from pipeline.converters import DEFAULT
 from pipeline.synthetic import rest, sing, vibrato
 
 START_TIMEOUT_S = 120
+STOP_TIMEOUT_S = 60  # songs at work are finished
 RATE = 48_000
 
 
@@ -33,9 +35,8 @@ def running(host: str = "127.0.0.1", **settings: str) -> Iterator[tuple[str, int
         probe.bind((host, 0))
         port = probe.getsockname()[1]
     environ = {**os.environ, "AUTOVOICE_SERVER__HOST": host, "AUTOVOICE_SERVER__PORT": str(port), **settings}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "auto_voice.cli", "serve"], env=environ, stderr=subprocess.PIPE, text=True
-    )
+    log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (a pipe that nobody reads would fill)
+    process = subprocess.Popen([sys.executable, "-m", "auto_voice.cli", "serve"], env=environ, stderr=log)
     address = f"{host}:{port}"
     try:
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -43,14 +44,19 @@ def running(host: str = "127.0.0.1", **settings: str) -> Iterator[tuple[str, int
             with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{address}/health", timeout=2):
                 break
             if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(
-                    f"the server did not start: {process.stderr.read() if process.stderr else ''}"
-                )
+                log.seek(0)
+                raise RuntimeError(f"the server did not start: {log.read()[-3000:]}")
             time.sleep(0.2)
         yield address, process.pid
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        finally:
+            log.close()
 
 
 def song(seconds: float = 20.0, seed: int = 1) -> np.ndarray[tuple[int], np.dtype[np.int16]]:

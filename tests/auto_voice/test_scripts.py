@@ -97,6 +97,16 @@ def test_unused_weights_are_listed_and_removed_when_told(tmp_path: Path) -> None
     assert [path.exists() for path in (known, kept, strange)] == [True, True, False]
 
 
+def test_the_network_is_written_as_onnx_and_compared(tmp_path: Path) -> None:
+    done = run(sys.executable, script("convert_to_tensorrt.py"), "-o", str(tmp_path / "voice.onnx"))
+    assert done.returncode == 0, done.stderr
+    assert "of torch" in done.stdout
+    assert (tmp_path / "voice.onnx").stat().st_size > 1e6
+    done = run(sys.executable, script("convert_to_tensorrt.py"), "-o", str(tmp_path / "voice.bin"))
+    assert done.returncode != 0
+    assert "does not end in .onnx" in done.stderr
+
+
 def test_a_song_is_taken_apart_and_its_parts_add_up(tmp_path: Path, models_dir: Path) -> None:
     rng = np.random.default_rng(2)
     sung = sing(vibrato(220.0, 4.0, RATE), RATE, rng, vowel="a")

@@ -17,7 +17,7 @@ import pytest
 
 from bench.server import perform
 from tests.deploy.conftest import Front, Nginx, block
-from tests.serving import Server
+from tests.serving import Server, hear, start_live
 from tests.songs import write_song
 
 SONG_S = 48.0  # 8 MB of WAV
@@ -132,29 +132,16 @@ async def test_what_is_too_large_is_refused_by_nginx(nginx: Nginx) -> None:
 async def test_a_singer_of_a_server_that_ends_comes_back_to_the_other(
     nginx: Nginx, servers: tuple[Server, Server]
 ) -> None:
-    async def connect(session: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
-        socket = await session.ws_connect("/ws/live")
-        await socket.send_bytes(msgpack.packb({"type": "hello", "version": 1, "client": "test"}))
-        await socket.send_bytes(msgpack.packb({"type": "start", "voice": "aria", "converter": "passthrough"}))
-        await hear(socket, "start")
-        return socket
-
-    async def hear(socket: aiohttp.ClientWebSocketResponse, kind: str) -> dict[str, Any]:
-        async with asyncio.timeout(30):
-            async for message in socket:
-                fields: dict[str, Any] = msgpack.unpackb(message.data)
-                if fields["type"] == kind:
-                    return fields
-        raise AssertionError(f"closed before {kind!r}")
-
     async with aiohttp.ClientSession(nginx.url) as session:
-        socket = await connect(session)
+        socket = await session.ws_connect("/ws/live")
+        await start_live(socket)
         ending, staying = servers
         if not ending.ask("/health")["live"]["sessions"]:
             ending, staying = staying, ending
         ending.signal()
         assert (await hear(socket, "error"))["code"] == "shutting_down"
-        again = await connect(session)
+        again = await session.ws_connect("/ws/live")
+        await start_live(again)
         assert staying.ask("/health")["live"]["sessions"] == 1
         await again.send_bytes(msgpack.packb({"type": "stop", "reason": "done"}))
         assert await hear(again, "stop")
