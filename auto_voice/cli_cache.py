@@ -23,7 +23,7 @@ def clean(
     config: ConfigOption = None,
 ) -> None:
     """Remove what is too old, and the least recently used beyond the size; also while songs are made."""
-    from auto_voice.jobs.worker import open_cache
+    from auto_voice.storage.cache import open_cache
 
     settings = load_settings(config)
     size = 0.0 if everything else max_size_gb

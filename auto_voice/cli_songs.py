@@ -81,7 +81,7 @@ def convert_song(
     """Convert a whole song: its vocals in another voice, over its accompaniment."""
     from auto_voice.jobs.song import SongConverter
     from auto_voice.jobs.song_request import FORMATS, SongRequest
-    from auto_voice.jobs.worker import open_cache
+    from auto_voice.storage.cache import open_cache
     from auto_voice.storage.profiles import ProfileStore
 
     _quiet()
@@ -102,7 +102,10 @@ def convert_song(
     )
     target = ProfileStore(settings.storage.voice_profiles_dir).voice(voice)
     output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".autovoice-") as folder, _bars(STAGES) as tell:
+    with (
+        tempfile.TemporaryDirectory(dir=output.parent, prefix=".autovoice-") as folder,
+        _bars(STAGES["song"]) as tell,
+    ):
         converter = SongConverter(settings, open_cache(settings))
         result = converter.convert(song, request, target, Path(folder), tell)
         names = {"converted": output.name} | {
@@ -134,19 +137,18 @@ def separate_song(
     config: ConfigOption = None,
 ) -> None:
     """Take a song apart: SONG.vocals.wav and SONG.accompaniment.wav (32-bit float) add up to the song."""
-    from auto_voice.jobs.song import SongConverter
-    from auto_voice.jobs.worker import open_cache
+    from auto_voice.jobs.parts import SongParts
+    from auto_voice.storage.cache import open_cache
 
     _quiet()
     settings = load_settings(config)
-    with _bars({"separation": STAGES["separation"]}) as tell:
-        converter = SongConverter(settings, open_cache(settings))
-        stems, note = converter.separate(song, _preset(settings, preset), tell)
+    with _bars({"separation": STAGES["song"]["separation"]}) as tell:
+        stems = SongParts(settings, open_cache(settings)).stems(song, _preset(settings, preset), True, tell)
     output.mkdir(parents=True, exist_ok=True)
     files = {name: output / f"{song.stem}.{name}.wav" for name in ("vocals", "accompaniment")}
     for name, path in files.items():
         shutil.copyfile(getattr(stems, name).path, path)
-    notes = [note] if note else []
+    notes = [stems.choice.note] if stems.choice.note else []
     told: dict[str, Any] = {"files": {name: str(path) for name, path in files.items()}, "notes": notes}
     if measure:
         from pipeline.song.sums import measure_stems

@@ -138,8 +138,13 @@ class CacheSettings(Section):
 
     separation_ttl_hours: float = Field(gt=0)
     conversion_ttl_hours: float = Field(gt=0)
+    stage_ttl_hours: float = Field(gt=0)
     cleanup_interval_hours: float = Field(gt=0)
     cache_intermediate_results: bool
+
+    def kept_s(self, kind: str) -> float:
+        """Seconds that the files of a finished job of a kind are kept."""
+        return 3600 * (self.stage_ttl_hours if kind == "stage" else self.conversion_ttl_hours)
 
 
 class DatabaseSettings(Section):

@@ -125,21 +125,23 @@ async def carry_calls(
     from bench.server import song
 
     callers = [Caller(make(), 2 * opus.LOOKAHEAD if by_track else 0) for _ in range(count)]
-    for caller in callers:
-        await caller.begin(address, converter)
-    frames = WARM_UP + int(seconds * SAMPLE_RATE) // FRAME
-    lines = [song(4.0, seed) for seed in range(min(count, 4))]
-    before = [_cpu_seconds(pid) for pid in (server, os.getpid())]
-    began = time.perf_counter() + 0.1
-    phases = np.random.default_rng(1).uniform(0, FRAME / SAMPLE_RATE, count)
-    await asyncio.gather(
-        *(caller.sing(lines[i % len(lines)], frames, began + phases[i]) for i, caller in enumerate(callers))
-    )
-    took = time.perf_counter() - began
-    used = [_cpu_seconds(pid) - b for pid, b in zip((server, os.getpid()), before, strict=True)]
-    await asyncio.sleep(0.6)
-    for caller in callers:
-        await caller.line.close()
+    try:
+        for caller in callers:
+            await caller.begin(address, converter)
+        frames = WARM_UP + int(seconds * SAMPLE_RATE) // FRAME
+        lines = [song(4.0, seed) for seed in range(min(count, 4))]
+        before = [_cpu_seconds(pid) for pid in (server, os.getpid())]
+        began = time.perf_counter() + 0.1
+        phases = np.random.default_rng(1).uniform(0, FRAME / SAMPLE_RATE, count)
+        await asyncio.gather(
+            *(caller.sing(lines[i % len(lines)], frames, began + phases[i]) for i, caller in enumerate(callers))
+        )
+        took = time.perf_counter() - began
+        used = [_cpu_seconds(pid) - b for pid, b in zip((server, os.getpid()), before, strict=True)]
+        await asyncio.sleep(0.6)
+    finally:  # also those that were refused
+        for caller in callers:
+            await caller.line.close()
     handled = np.concatenate([caller.handled for caller in callers])
     sent = count * (frames - WARM_UP)
     return Carried(

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,43 +12,26 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from auto_voice.jobs.parts import Progress, SongParts, Stems
 from auto_voice.jobs.song_request import SongRequest
 from auto_voice.settings import Settings
-from auto_voice.storage.cache import ContentCache, content_key, file_hash
+from auto_voice.storage.cache import ContentCache, content_key
 from auto_voice.utils.quality_metrics import described
 from pipeline import weights
 from pipeline.converters import DEFAULT, available
 from pipeline.converters.base import Controls
 from pipeline.pitch import offline
-from pipeline.reader import AudioReader
-from pipeline.separation import Choice, choose_separator
 from pipeline.song import mix
 from pipeline.song.convert import convert_vocals, whole_octaves
-from pipeline.song.decode import decode_song
 from pipeline.song.pitch import Melody, track_pitch
-from pipeline.song.separate import separate_song
 from pipeline.song.track import Track
 from pipeline.speaker import SAMPLE_RATE as SPEAKER_RATE
 from pipeline.speaker import SpeakerEncoder
 from pipeline.voice import Voice
 
 Float = NDArray[np.float32]
-Progress = Callable[[str, float], None]  # stage, fraction of it
-
-VERSION = "2"  # of the stages: a change of what they make must change it
-DECODING = 0.2  # of the first stage
 NO_VOICE_DB = -30.0  # vocals so far below the rest are none
 EMBEDDED_S = 90.0  # seconds of vocals that the likeness is measured on
-
-
-@dataclass(frozen=True)
-class Stems:
-    """A song taken apart, with what is known of the file."""
-
-    vocals: Track
-    accompaniment: Track
-    info: dict[str, Any]
-    cached: bool
 
 
 class SongConverter:
@@ -64,8 +44,7 @@ class SongConverter:
 
     def __init__(self, settings: Settings, cache: ContentCache) -> None:
         self._settings = settings
-        self._cache = cache
-        self._choices: dict[tuple[str, int], Choice] = {}
+        self.parts = SongParts(settings, cache)
         self._encoder: SpeakerEncoder | None = None
 
     def convert(
@@ -86,93 +65,26 @@ class SongConverter:
         Raises:
             PipelineError: what is wrong with the song.
         """
-        _check_is_audio(source)
-        preset = self._settings.quality.presets[request.preset]
-        choice = self._separator(preset.separation_model, preset.separation_shifts)
-        notes = [choice.note] if choice.note else []
-        key = content_key(VERSION, file_hash(source), choice.identity)
-        stems = self._stems(source, key, choice, request.use_cache, progress)
-        melody = self._pitch(stems.vocals, key, request.use_cache, progress)
+        stems = self.parts.stems(source, request.preset, request.use_cache, progress)
+        notes = [stems.choice.note] if stems.choice.note else []
+        melody = self.parts.melody(stems, request.use_cache, progress)
         f0 = melody.f0_hz
         if not melody.is_sung or not _audible(stems):
             notes.append("no vocals were found: this is the song as it was")
-            return self._unchanged(stems, request, folder, choice, notes, progress)
+            return self._unchanged(stems, request, folder, notes, progress)
         shift = 12.0 * whole_octaves(f0, voice.median_f0_hz) + request.pitch_shift_semitones
-        vocals = self._converted(stems, melody, key, voice, shift, request.use_cache, progress)
+        vocals = self._converted(stems, melody, voice, shift, request.use_cache, progress)
         gain = mix.matching_gain(vocals, stems.vocals)
         files = self._write(vocals, stems, gain, request, folder, lambda part: progress("mixing", 0.7 * part))
         quality = self._quality(stems.vocals, vocals, f0, voice, shift)
         progress("mixing", 1.0)
-        metadata = self._metadata(stems, request, choice) | {"transposition_semitones": shift}
+        metadata = self._metadata(stems, request) | {"transposition_semitones": shift}
         return {"files": files, "metadata": metadata, "quality_metrics": quality, "notes": notes}
-
-    def separate(self, source: Path, preset: str, progress: Progress) -> tuple[Stems, str | None]:
-        """Only take a song apart; returns the stems, and a note when another model had to be used."""
-        _check_is_audio(source)
-        wanted = self._settings.quality.presets[preset]
-        choice = self._separator(wanted.separation_model, wanted.separation_shifts)
-        key = content_key(VERSION, file_hash(source), choice.identity)
-        return self._stems(source, key, choice, True, progress), choice.note
-
-    def _separator(self, name: str, shifts: int) -> Choice:
-        if (name, shifts) not in self._choices:
-            self._choices.clear()  # one model in memory is enough
-            self._choices[name, shifts] = choose_separator(
-                name, self._settings.storage.models_dir, shifts=shifts
-            )
-        return self._choices[name, shifts]
-
-    def _entry(
-        self, kind: str, key: str, use_cache: bool, build: Callable[[Path], None], waiting: Callable[[], None]
-    ) -> tuple[Path, bool]:
-        if not (
-            use_cache and self._settings.cache.cache_intermediate_results
-        ):  # an entry of its own: others may be using the known one
-            key = content_key(key, uuid.uuid4())
-        return self._cache.get_or_build(kind, key, build, waiting=waiting)
-
-    def _stems(self, source: Path, key: str, choice: Choice, use_cache: bool, progress: Progress) -> Stems:
-        limits = self._settings.limits
-
-        def build(folder: Path) -> None:
-            mixture, info = decode_song(
-                source,
-                folder / "mixture.wav",
-                choice.separator.sample_rate,
-                lambda part: progress("separation", DECODING * part),
-                max_seconds=limits.max_song_duration_s,
-                max_bytes=limits.max_audio_size_mb * 2**20,
-            )
-            separate_song(
-                mixture,
-                choice.separator,
-                folder,
-                lambda part: progress("separation", DECODING + (1 - DECODING) * part),
-            )
-            (folder / "mixture.wav").unlink()
-            (folder / "info.json").write_text(json.dumps(asdict(info)))
-
-        folder, cached = self._entry("stems", key, use_cache, build, lambda: progress("separation", 0.0))
-        progress("separation", 1.0)
-        info = json.loads((folder / "info.json").read_text())
-        return Stems(Track(folder / "vocals.wav"), Track(folder / "accompaniment.wav"), info, cached)
-
-    def _pitch(self, vocals: Track, key: str, use_cache: bool, progress: Progress) -> Melody:
-        model = weights.fetch("swiftf0", self._settings.storage.models_dir)
-
-        def build(folder: Path) -> None:
-            melody = track_pitch(vocals, model, lambda part: progress("pitch", part))
-            np.save(folder / "melody.npy", np.stack(melody))
-
-        folder, _ = self._entry("pitch", key, use_cache, build, lambda: progress("pitch", 0.0))
-        progress("pitch", 1.0)
-        return Melody(*np.load(folder / "melody.npy", allow_pickle=False))
 
     def _converted(
         self,
         stems: Stems,
         melody: Melody,
-        key: str,
         voice: Voice,
         semitones: float,
         use_cache: bool,
@@ -192,8 +104,8 @@ class SongConverter:
                 melody,
             )
 
-        key = content_key(key, converter.name, _fingerprint(voice), semitones)
-        folder, _ = self._entry("conversion", key, use_cache, build, lambda: progress("conversion", 0.0))
+        key = content_key(stems.key, converter.name, _fingerprint(voice), semitones)
+        folder, _ = self.parts.entry("conversion", key, use_cache, build, lambda: progress("conversion", 0.0))
         progress("conversion", 1.0)
         return Track(folder / "vocals.wav")
 
@@ -240,17 +152,16 @@ class SongConverter:
         stems: Stems,
         request: SongRequest,
         folder: Path,
-        choice: Choice,
         notes: list[str],
         progress: Progress,
     ) -> dict[str, Any]:
         progress("conversion", 1.0)
         files = self._write(stems.vocals, stems, 1.0, request, folder, lambda part: progress("mixing", part))
         quality = described(None, None, None, None, None, 0.0)
-        metadata = self._metadata(stems, request, choice) | {"transposition_semitones": 0.0}
+        metadata = self._metadata(stems, request) | {"transposition_semitones": 0.0}
         return {"files": files, "metadata": metadata, "quality_metrics": quality, "notes": notes}
 
-    def _metadata(self, stems: Stems, request: SongRequest, choice: Choice) -> dict[str, Any]:
+    def _metadata(self, stems: Stems, request: SongRequest) -> dict[str, Any]:
         return {
             "original_duration_seconds": round(stems.info["seconds"], 3),
             "original_sample_rate": stems.info["sample_rate"],
@@ -259,7 +170,7 @@ class SongConverter:
             "sample_rate": stems.vocals.sample_rate,
             "format": request.output_format,
             "preset": request.preset,
-            "separation_model": choice.separator.name,
+            "separation_model": stems.choice.separator.name,
             "stems_from_cache": stems.cached,
             "target_profile_id": request.voice_id,
         }
@@ -273,11 +184,6 @@ class SongConverter:
             self._encoder = SpeakerEncoder(weights.fetch("resemblyzer", models_dir))
         own, source = (self._encoder.embed(_sung_part(track, f0)) for track in (after, before))
         return described(f0, heard, voice.embedding, own, source, semitones)
-
-
-def _check_is_audio(source: Path) -> None:
-    with AudioReader(source):
-        pass
 
 
 def _audible(stems: Stems) -> bool:

@@ -94,9 +94,13 @@ class JobStore:
             raise JobNotFound(job_id)
         return _job(row)
 
-    def list(self, user_id: str | None = None, offset: int = 0, limit: int = 50) -> tuple[Sequence[Job], int]:
+    def list(
+        self, user_id: str | None = None, offset: int = 0, limit: int = 50, *, kind: str | None = None
+    ) -> tuple[Sequence[Job], int]:
         """Jobs, the newest first, and how many there are."""
         mine = jobs.c.user_id == user_id if user_id is not None else jobs.c.id.is_not(None)
+        if kind is not None:
+            mine &= jobs.c.kind == kind
         with self._reader.connect() as connection:
             total = connection.execute(select(func.count()).select_from(jobs).where(mine)).scalar_one()
             query = select(jobs).where(mine).order_by(jobs.c.created_at.desc(), jobs.c.id)

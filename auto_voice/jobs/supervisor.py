@@ -18,9 +18,11 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from auto_voice.jobs.stages import STAGES
 from auto_voice.jobs.store import JobStore
-from auto_voice.jobs.worker import FINISH, open_cache, work
+from auto_voice.jobs.worker import FINISH, work
 from auto_voice.settings import Settings
+from auto_voice.storage.cache import open_cache
 from auto_voice.storage.leftovers import sweep
 
 log = logging.getLogger(__name__)
@@ -162,7 +164,7 @@ class Supervisor:
 
     def clean(self) -> None:
         """Remove results whose time is over, uploads of nobody, and what the cache need not keep."""
-        keep_s = self.settings.cache.conversion_ttl_hours * 3600
+        keep_s = max(self.settings.cache.kept_s(kind) for kind in STAGES)
         results = self.settings.storage.results_dir
         for job_id in self._store.expire(max(KEEP_ROWS_S, keep_s)):
             shutil.rmtree(results / job_id, ignore_errors=True)

@@ -10,11 +10,11 @@ import shutil
 import signal
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
+from auto_voice.jobs.kinds import Performer
 from auto_voice.jobs.model import Job
-from auto_voice.jobs.song_request import SongRequest
 from auto_voice.jobs.stages import STAGES
 from auto_voice.jobs.store import JobStore
 from auto_voice.logs import ABOUT
@@ -59,7 +59,7 @@ class Worker:
         self._store = JobStore(settings.database_url)
         self._stop = threading.Event()
         self._last = threading.Event()
-        self._songs: Any = None
+        self._performer = Performer(settings)
 
     def stop(self) -> None:
         """End after the job at hand has been put back."""
@@ -85,7 +85,7 @@ class Worker:
         lease, done = Lease(), threading.Event()
         heart = threading.Thread(target=self._beat, args=(job.id, lease, done), daemon=True)
         heart.start()
-        keep_s = self._settings.cache.conversion_ttl_hours * 3600
+        keep_s = self._settings.cache.kept_s(job.kind)
         try:
             result = self._perform(job, lease)
             if not self._store.complete(job.id, self._token, result, keep_s):
@@ -122,7 +122,7 @@ class Worker:
         self, job: Job, code: str, message: str, suggestions: list[str], retry_in_s: float | None = None
     ) -> None:
         error = {"code": code, "message": message, "details": {"suggestions": suggestions}}
-        keep_s = self._settings.cache.conversion_ttl_hours * 3600
+        keep_s = self._settings.cache.kept_s(job.kind)
         self._store.fail(job.id, self._token, error, keep_s, retry_in_s=retry_in_s)
 
     def _perform(self, job: Job, lease: Lease) -> dict[str, Any]:
@@ -136,20 +136,17 @@ class Worker:
             now = time.monotonic()
             if stage != stage_before or now - told >= TELL_S:
                 told, stage_before = now, stage
-                low, high = STAGES[stage]
+                low, high = STAGES[job.kind][stage]
                 overall = low + (high - low) * fraction
                 self._store.advance(job.id, self._token, stage, 100 * fraction, overall)
 
-        request = SongRequest(**job.parameters["request"])
         folder = self._settings.storage.results_dir / job.id
         for left in folder.glob("work-*"):  # by an attempt that was killed
             shutil.rmtree(left, ignore_errors=True)
         work = folder / f"work-{job.attempts}"
         work.mkdir(parents=True, exist_ok=True)
         try:
-            source = folder / job.parameters["upload"]
-            voice = self._voice(request.voice_id)
-            result: dict[str, Any] = self._converter().convert(source, request, voice, work, progress)
+            result = self._performer.perform(job, folder / job.parameters["upload"], work, progress)
             final = folder / "result"
             shutil.rmtree(final, ignore_errors=True)  # of an attempt that was lost
             work.rename(final)
@@ -157,27 +154,7 @@ class Worker:
             shutil.rmtree(work, ignore_errors=True)
         if result["notes"]:
             self._store.note(job.id, self._token, result["notes"])
-        return result | {"request": asdict(request)}
-
-    def _voice(self, voice_id: str) -> Any:
-        from auto_voice.storage.errors import StorageError
-        from auto_voice.storage.profiles import ProfileStore
-
-        try:
-            return ProfileStore(self._settings.storage.voice_profiles_dir).voice(voice_id)
-        except StorageError as problem:
-            raise VoiceGone(problem.message) from problem
-
-    def _converter(self) -> Any:
-        if self._songs is None:
-            import torch
-
-            from auto_voice.jobs.song import SongConverter
-
-            cores = os.cpu_count() or 1
-            torch.set_num_threads(max(1, cores // max(1, self._settings.limits.concurrent_conversions)))
-            self._songs = SongConverter(self._settings, open_cache(self._settings))
-        return self._songs
+        return result
 
     def _beat(self, job_id: str, lease: Lease, done: threading.Event) -> None:
         """Renew the lease until the job is done."""
@@ -191,25 +168,6 @@ class Worker:
 
     def _orphaned(self) -> bool:
         return self._parent is not None and os.getppid() != self._parent
-
-
-class VoiceGone(PipelineError):
-    """The voice was deleted while the song waited."""
-
-    code = "profile_not_found"
-
-
-def open_cache(settings: Settings) -> Any:
-    """The cache of stages, as the settings want it."""
-    from auto_voice.storage.cache import ContentCache
-
-    hours = settings.cache
-    ttl = dict.fromkeys(("stems", "pitch"), hours.separation_ttl_hours * 3600)
-    return ContentCache(
-        settings.storage.cache_dir,
-        max_bytes=int(settings.storage.max_cache_size_gb * 2**30),
-        ttl_s={**ttl, "conversion": hours.conversion_ttl_hours * 3600},
-    )
 
 
 def work(settings: Settings, token: str, parent: int, number: int) -> None:

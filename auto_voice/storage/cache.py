@@ -18,6 +18,8 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from auto_voice.settings import Settings
+
 log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
@@ -174,3 +176,14 @@ def _remove(path: Path) -> int:
     else:
         path.unlink(missing_ok=True)
     return size
+
+
+def open_cache(settings: Settings) -> ContentCache:
+    """The cache of what jobs make on their way, as the settings want it."""
+    hours = settings.cache
+    ttl = dict.fromkeys(("stems", "pitch"), hours.separation_ttl_hours * 3600)
+    return ContentCache(
+        settings.storage.cache_dir,
+        max_bytes=int(settings.storage.max_cache_size_gb * 2**30),
+        ttl_s={**ttl, **dict.fromkeys(("conversion", "rendition"), hours.conversion_ttl_hours * 3600)},
+    )

@@ -113,7 +113,9 @@ async def list_jobs(request: web.Request) -> web.Response:
     user_id = whose(request, validators.user_id(request.query))
     if user_id is None:
         raise ApiError("missing_parameter", "user_id is missing", "say whose conversions")
-    found, total = await asyncio.to_thread(request.app[JOBS].list, user_id, page.offset, page.limit)
+    found, total = await asyncio.to_thread(
+        request.app[JOBS].list, user_id, page.offset, page.limit, kind="song"
+    )
     return web.json_response(
         {"conversions": [describe(job) for job in found], "pagination": page.described(total)}
     )

@@ -71,7 +71,7 @@ def stage_message(job: Job) -> dict[str, Any]:
 def _stage(job: Job) -> dict[str, Any] | None:
     if job.stage is None:
         return None
-    names = list(STAGES)
+    names = list(STAGES[job.kind])
     return {
         "stage": names.index(job.stage) + 1,
         "total_stages": len(names),

@@ -14,8 +14,8 @@ from kernels import limiter
 from pipeline import io
 from pipeline.song.loudness import LoudnessMeter
 from pipeline.song.report import Report
+from pipeline.song.stretch import stretched
 from pipeline.song.track import Track
-from pipeline.song.transpose import transposed
 
 Float = NDArray[np.float32]
 
@@ -72,7 +72,7 @@ def write_mix(
     rest_gain = np.float32(settings.accompaniment_volume)
 
     def mixed() -> Iterator[Float]:
-        backing = transposed(accompaniment, settings.accompaniment_semitones, BLOCK)
+        backing = stretched(accompaniment, settings.accompaniment_semitones, 1.0, BLOCK)
         for start, rest in zip(range(0, accompaniment.frames, BLOCK), backing, strict=True):
             yield vocals.read(start, rest.shape[1]) * voice_gain + rest * rest_gain
 

@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 
-from pipeline.song.transpose import SEGMENT_S, transposed
+from pipeline.song.stretch import SEGMENT_S, stretched
 from tests.pipeline.song.conftest import MakeTrack
 
 RATE = 44_100
 BLOCK = 65_536
 
 
-def move(make_track: MakeTrack, sound: np.ndarray, semitones: float) -> np.ndarray:
-    blocks = list(transposed(make_track(sound), semitones, BLOCK))
+def move(make_track: MakeTrack, sound: np.ndarray, semitones: float, tempo: float = 1.0) -> np.ndarray:
+    blocks = list(stretched(make_track(sound), semitones, tempo, BLOCK))
     assert all(block.shape[1] == BLOCK for block in blocks[:-1])
     return np.concatenate(blocks, 1)
 
@@ -38,3 +38,25 @@ def test_segments_have_no_seams(make_track: MakeTrack) -> None:
 def test_nothing_asked_is_nothing_changed(make_track: MakeTrack) -> None:
     sound = np.random.default_rng(1).standard_normal((2, 100_000)).astype(np.float32)
     assert np.array_equal(move(make_track, sound, 0.0), sound)
+
+
+@pytest.mark.parametrize("tempo", [0.5, 0.8, 1.3, 1.5])
+def test_every_instant_is_where_the_tempo_puts_it(tempo: float, make_track: MakeTrack) -> None:
+    times = np.arange(1, int(2 * SEGMENT_S), 1.7)  # over two seams
+    clicks = np.zeros((1, int(2 * SEGMENT_S + 2) * RATE))
+    for time in times:
+        clicks[0, round(time * RATE) : round(time * RATE) + 64] = np.hanning(64)
+    out = move(make_track, clicks, 0.0, tempo)[0]
+    assert len(out) == round(clicks.shape[1] / tempo)
+    for time in times:
+        middle = round((time * RATE + 32) / tempo)
+        around = out[middle - 4000 : middle + 4000] ** 2
+        centre = (np.arange(8000) * around).sum() / around.sum() - 4000
+        assert abs(centre) < 0.0015 * RATE
+
+
+def test_the_pitch_stays_when_the_tempo_changes(make_track: MakeTrack) -> None:
+    t = np.arange(5 * RATE) / RATE
+    out = move(make_track, 0.2 * np.sin(2 * np.pi * 220 * t)[None], 0.0, 0.75)[0]
+    spectrum = np.abs(np.fft.rfft(out[RATE : 5 * RATE] * np.hanning(4 * RATE)))
+    assert abs(int(spectrum.argmax()) / 4 - 220) < 0.5
