@@ -26,6 +26,7 @@ REST_COST = 5.0  # of going to a rest, or from one to a note
 SHORTEST_S = 0.08
 DIP_DB = 5.0  # between two syllables on one pitch
 DIP_S = 0.08  # on each side of it the voice is louder
+VIBRATO_S = 0.18  # a cycle of it
 TUNING_STEP = 0.05  # semitones
 
 
@@ -42,7 +43,7 @@ def segment(f0_hz: Float, loudness_db: Float, hop_s: float) -> tuple[Note, ...]:
         return ()
     midi = np.full(len(f0_hz), np.nan)
     midi[voiced] = 69 + 12 * np.log2(f0_hz[voiced] / 440)
-    midi -= tuning(midi[voiced])
+    midi -= tuning(_smooth(midi, round(VIBRATO_S / hop_s))[voiced])
     pitches = np.arange(LOWEST, HIGHEST + 1)
     state = _likeliest(_costs(midi, pitches), CHANGE_COST, LEAP_COST, REST_COST)
     notes: list[Note] = []
@@ -60,6 +61,13 @@ def tuning(midi: NDArray[np.floating]) -> float:
     offsets = np.arange(-0.5, 0.5, TUNING_STEP)
     fit = [np.mean(np.cos(2 * np.pi * (midi - offset))) for offset in offsets]
     return float(offsets[int(np.argmax(fit))])
+
+
+def _smooth(midi: NDArray[np.floating], frames: int) -> NDArray[np.floating]:
+    """Means over some frames, of those that have a pitch."""
+    box, known = np.ones(frames), ~np.isnan(midi)
+    total = np.convolve(np.nan_to_num(midi), box, "same")[: len(midi)]
+    return total / np.maximum(np.convolve(known, box, "same")[: len(midi)], 1)
 
 
 def _costs(midi: NDArray[np.floating], pitches: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -9,8 +9,8 @@ Float = NDArray[np.float32]
 
 JUMP = 5.0  # semitones between two frames: another piece begins
 SHIFTS = np.array([0.0, -12.0, 12.0])
-SHIFT_COST = 6.0  # of moving a piece ...
-SECOND_COST = 8.0  # ... and of each second of it: the longer, the less likely an error
+SHIFT_COST = 8.0  # of moving a piece ...
+SECOND_COST = 10.0  # ... and of each second of it: the longer, the less likely an error
 LEAP_COST = 1.0  # of each semitone between neighbours
 FORGET_S = 1.5  # a rest so long makes a leap count for a third
 
