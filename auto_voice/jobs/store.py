@@ -254,6 +254,11 @@ class JobStore:
             raise JobFinished(job.status)
         return job
 
+    def forget(self, job_id: str) -> None:
+        """Delete a finished job's row."""
+        with self._engine.begin() as connection:
+            connection.execute(jobs.delete().where((jobs.c.id == job_id) & jobs.c.finished_at.is_not(None)))
+
     def release(self, worker: str) -> int:
         """Put the jobs of a dead worker back into the queue; returns how many."""
         with self._engine.begin() as connection:

@@ -36,9 +36,11 @@ from auto_voice.web import (
     ending,
     forward,
     health,
+    karaoke,
     live_offer,
     metrics,
     openapi,
+    reception,
     siblings,
     synthesis,
     websocket_handler,
@@ -59,6 +61,7 @@ from realtime.sessions import Sessions
 
 log = logging.getLogger(__name__)
 
+RENDERERS = 1  # tracks that are brought into another key or tempo at a time
 EXAMINERS = 2  # songs that are looked at at a time when they come
 SHUTDOWN_TIMEOUT_S = 3.0  # that answers under way have to be finished
 CLIENT = Path(__file__).resolve().parents[2] / "web_client"
@@ -140,14 +143,15 @@ async def _run_workers(app: web.Application) -> AsyncIterator[None]:
     supervisor.start()
     yield
     await asyncio.to_thread(supervisor.stop)
-    app[conversion.JOBS].close()
+    app[reception.JOBS].close()
     app[auth.USERS].close()
 
 
 async def _close_cloning(app: web.Application) -> AsyncIterator[None]:
     yield
     await app[api.CLONING].close()
-    app[conversion.EXAMINERS].close()
+    app[reception.EXAMINERS].close()
+    app[karaoke.RENDERERS].close()
 
 
 def create_app(
@@ -204,18 +208,19 @@ def create_app(
     )
     app[websocket_handler.RESOLVE_VOICE] = _resolver(store)
     app[websocket_handler.CONVERSATIONS] = {}
-    app[conversion.JOBS] = JobStore(settings.database_url)
+    app[reception.JOBS] = JobStore(settings.database_url)
     app[health.SUPERVISOR] = (
-        Supervisor(settings, app[conversion.JOBS], None if share is None else share.workers)
+        Supervisor(settings, app[reception.JOBS], None if share is None else share.workers)
         if share is None or share.index == 0
         else Elsewhere(settings, share.workers)
     )
     app[conversion.PROFILES] = app[synthesis.VOICES] = store
     app[synthesis.SPEAKING] = Speaking(settings)
-    app[conversion.EXAMINERS] = Apart(EXAMINERS, settings.limits.upload_memory_mb)
+    app[reception.EXAMINERS] = Apart(EXAMINERS, settings.limits.upload_memory_mb)
+    app[karaoke.RENDERERS] = Apart(RENDERERS, settings.limits.upload_memory_mb)
     app[conversion.WATCHERS] = set()
     app[metrics.METRICS] = metrics.Metrics(
-        engine, store, app[conversion.JOBS], choose_device(settings).name, share
+        engine, store, app[reception.JOBS], choose_device(settings).name, share
     )
     app.on_response_prepare.append(_add_headers)
     app.on_shutdown.extend([websocket_handler.shut_down, conversion.shut_down])
@@ -232,6 +237,7 @@ def create_app(
     auth.add_routes(app)
     api.add_routes(app)
     conversion.add_routes(app)
+    karaoke.add_routes(app)
     health.add_routes(app)
     if settings.monitoring.prometheus_enabled:
         metrics.add_routes(app)

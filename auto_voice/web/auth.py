@@ -26,9 +26,9 @@ SIGNER = web.AppKey("signer", Signer)
 PRINCIPAL = web.RequestKey("principal", Principal)
 BY_PAGE = web.RequestKey("by_page", bool)
 # The page itself, and what watches the server, need no key; nobody's things are there.
-OPEN_PAGES = ("/", "/song")
+OPEN_PAGES = ("/", "/song", "/karaoke")
 OPEN = ("/client/", "/health", "/api/v1/health", "/api/v1/openapi.json", "/api/v1/whoami", "/metrics")
-BY_TICKET = ("/ws/", "/api/v1/convert/download/")
+BY_TICKET = ("/ws/", "/api/v1/convert/download/", "/api/v1/karaoke/")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
-import uuid
 from dataclasses import asdict
 from pathlib import Path
 
 from aiohttp import WSMsgType, web
 
-from auto_voice.apart import Apart
-from auto_voice.examine import examine_song
-from auto_voice.jobs.errors import JobError, JobNotFound, NotYourJob, QueueFull
-from auto_voice.jobs.model import Job, Status
-from auto_voice.jobs.store import JobStore
+from auto_voice.jobs.errors import JobError, JobNotFound
+from auto_voice.jobs.model import Status
 from auto_voice.storage.profiles import ProfileStore
 from auto_voice.web import uploads, validators
 from auto_voice.web.auth import sole_user, whose
@@ -23,29 +18,22 @@ from auto_voice.web.current import CURRENT
 from auto_voice.web.errors import ApiError
 from auto_voice.web.health import SUPERVISOR
 from auto_voice.web.job_view import describe, stage_message
+from auto_voice.web.reception import JOBS, enqueue, job_of, look_at, new_folder
 from auto_voice.web.song_form import read_song_request
 
-JOBS = web.AppKey("jobs", JobStore)
 WATCHERS: web.AppKey[set[asyncio.Task[None]]] = web.AppKey("watchers", set[asyncio.Task[None]])
-EXAMINERS = web.AppKey("examiners", Apart)
 PROFILES = web.AppKey("profiles_of_conversions", ProfileStore)
 
 BASE = "/api/v1/convert"
 ORIGINAL = "original"
 TYPES = {".wav": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg", ".ogg": "audio/ogg"}
 WATCH_S = 1.0  # between two messages about a conversion
-SPEED = 0.25  # seconds of work per second of song, until this server knows better
 
 
 async def convert_song(request: web.Request) -> web.Response:
     """POST /convert/song: a song and what is wanted of it; 202 with the ids and addresses of the job."""
     app, settings = request.app, request.app[CURRENT].settings
-    if not settings.limits.concurrent_conversions:
-        raise ApiError("service_unavailable", "this server converts no songs", "ask its operator")
-    job_id = f"conv-{uuid.uuid4()}"
-    folder = settings.storage.results_dir / job_id
-    await asyncio.to_thread(folder.mkdir, parents=True)
-    try:
+    async with new_folder(request, "conv") as folder:
         upload = folder / "upload"
         fields, file_name = await uploads.read_form(
             request, upload, files=("song", "audio"), max_mb=settings.limits.max_audio_size_mb
@@ -53,56 +41,22 @@ async def convert_song(request: web.Request) -> web.Response:
         wanted, notes = read_song_request(fields, settings.quality)
         user_id = whose(request, uploads.plain_text(fields, "user_id", 100))
         await asyncio.to_thread(app[PROFILES].get, wanted.voice_id, sole_user(request))
-        limits = settings.limits
-        seconds = await uploads.within_limits(
-            app[EXAMINERS], limits.upload_seconds, examine_song, upload, limits.max_song_duration_s
-        )
-        if not settings.limits.queue_enabled:
-            await _refuse_when_busy(app)
+        seconds = await look_at(request, upload)
         parameters = {
             "request": asdict(wanted),
             "upload": upload.name,
-            "song_name": Path(file_name.replace("\\", "/")).name[:200],
+            "song_name": uploads.bare_name(file_name),
             "notes": notes,
         }
-        speed = await asyncio.to_thread(app[JOBS].speed, SPEED)
-        job = await asyncio.to_thread(
-            app[JOBS].submit,
-            "song",
-            parameters,
-            user_id=user_id,
-            job_id=job_id,
-            estimated_seconds=round(seconds * speed + 1, 1),
-            most_waiting=settings.limits.max_queue_size,
-        )
-    except BaseException:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-        raise
+        job = await enqueue(request, "song", folder, parameters, user_id, seconds)
     document = describe(job)
     document |= {"message": "the song is in the queue", "estimated_time_seconds": job.estimated_seconds}
     return web.json_response(document, status=202)
 
 
-async def _refuse_when_busy(app: web.Application) -> None:
-    counts = await asyncio.to_thread(app[JOBS].counts)
-    busy = counts.get(Status.QUEUED, 0) + counts.get(Status.PROCESSING, 0)
-    if busy >= app[CURRENT].settings.limits.concurrent_conversions:
-        raise QueueFull(busy)
-
-
-async def _job(request: web.Request) -> Job:
-    """The job that a request is about, if it may be."""
-    job = await asyncio.to_thread(request.app[JOBS].get, request.match_info["job_id"])
-    if sole_user(request) not in (None, job.user_id):
-        raise JobNotFound(job.id)
-    if job.user_id is not None and whose(request, validators.user_id(request.query)) not in (None, job.user_id):
-        raise NotYourJob
-    return job
-
-
 async def show_status(request: web.Request) -> web.Response:
     """GET /convert/status/{id}."""
-    job = await _job(request)
+    job = await job_of(request)
     waiting = await asyncio.to_thread(request.app[JOBS].position, job) if job.status is Status.QUEUED else None
     return web.json_response(describe(job, waiting))
 
@@ -123,13 +77,13 @@ async def list_jobs(request: web.Request) -> web.Response:
 
 async def cancel(request: web.Request) -> web.Response:
     """POST /convert/cancel/{id} or DELETE /convert/{id}: give a conversion up."""
-    job = await _job(request)
+    job = await job_of(request)
     return web.json_response(describe(await asyncio.to_thread(request.app[JOBS].cancel, job.id)))
 
 
 async def download(request: web.Request) -> web.StreamResponse:
     """GET /convert/download/{id}/{file}: a result, in ranges if asked for."""
-    job, name = await _job(request), request.match_info["file"]
+    job, name = await job_of(request, "song"), request.match_info["file"]
     folder = request.app[CURRENT].settings.storage.results_dir / job.id
     if job.status is Status.EXPIRED:
         raise ApiError("file_expired", "the results were kept for a day and are gone", "convert the song again")
@@ -173,7 +127,7 @@ async def queue_status(request: web.Request) -> web.Response:
 async def watch(request: web.Request) -> web.WebSocketResponse:
     """GET /ws/conversion/{id}: progress until the end."""
     try:
-        job = await _job(request)
+        job = await job_of(request)
     except JobError as problem:
         job, refused = None, problem
     socket = web.WebSocketResponse(heartbeat=30)

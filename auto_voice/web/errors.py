@@ -37,6 +37,7 @@ STATUS = {
     "audio_too_short": 400,
     "poor_audio_quality": 400,
     "text_too_long": 400,
+    "bad_lyrics": 400,
     "api_key_required": 401,
     "invalid_api_key": 403,
     "origin_not_allowed": 403,

@@ -31,9 +31,7 @@ def read_song_request(fields: Mapping[str, str], quality: QualitySettings) -> tu
             "target_profile_id is missing",
             "list the voices with GET /api/v1/voice/profiles",
         )
-    preset = _text(fields, "quality_preset") or quality.default_preset
-    if preset not in quality.allowed:
-        raise ApiError("invalid_parameter", f"quality_preset must be one of {', '.join(quality.allowed)}")
+    preset = read_preset(fields, quality)
     output_format = (_text(fields, "output_format") or "wav").lower()
     if output_format not in FORMATS:
         raise ApiError("invalid_parameter", f"output_format must be one of {', '.join(FORMATS)}")
@@ -51,6 +49,18 @@ def read_song_request(fields: Mapping[str, str], quality: QualitySettings) -> tu
         output_format=output_format,
     )
     return request, notes
+
+
+def read_preset(fields: Mapping[str, str], quality: QualitySettings) -> str:
+    """The preset that is asked for, or the default.
+
+    Raises:
+        ApiError: `invalid_parameter`: none of those allowed.
+    """
+    preset = _text(fields, "quality_preset") or quality.default_preset
+    if preset not in quality.allowed:
+        raise ApiError("invalid_parameter", f"quality_preset must be one of {', '.join(quality.allowed)}")
+    return preset
 
 
 def _text(fields: Mapping[str, str], name: str) -> str | None:

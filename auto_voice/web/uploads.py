@@ -112,6 +112,11 @@ async def _save(part: BodyPartReader, path: Path, max_mb: int) -> None:
         await asyncio.to_thread(file.close)
 
 
+def bare_name(file_name: str) -> str:
+    """A file's name without its folders, for people to read."""
+    return Path(file_name.replace("\\", "/")).name[:200]
+
+
 def plain_text(fields: dict[str, str], name: str, most: int) -> str | None:
     """A text field, or None when it is missing or empty.
 

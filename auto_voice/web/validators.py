@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -41,11 +42,16 @@ class Page:
         }
 
 
-def _whole(query: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+def whole(query: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    """Read a whole number.
+
+    Raises:
+        InvalidParameter: it is none, or outside low to high.
+    """
     text = query.get(name)
     if text is None:
         return default
-    if not text.isascii() or not text.isdigit() or len(text) > 9 or not low <= int(text) <= high:
+    if not re.fullmatch(r"[+-]?[0-9]{1,9}", text) or not low <= int(text) <= high:
         raise InvalidParameter(name, f"must be a whole number from {low} to {high}")
     return int(text)
 
@@ -56,9 +62,9 @@ def pagination(query: Mapping[str, str]) -> Page:
     Raises:
         InvalidParameter: not numbers, or out of range.
     """
-    limit = _whole(query, "limit", _whole(query, "per_page", 50, 1, MOST_PER_PAGE), 1, MOST_PER_PAGE)
-    page = _whole(query, "page", 1, 1, 10**6)
-    return Page(_whole(query, "offset", (page - 1) * limit, 0, 10**9 - 1), limit)
+    limit = whole(query, "limit", whole(query, "per_page", 50, 1, MOST_PER_PAGE), 1, MOST_PER_PAGE)
+    page = whole(query, "page", 1, 1, 10**6)
+    return Page(whole(query, "offset", (page - 1) * limit, 0, 10**9 - 1), limit)
 
 
 def user_id(query: Mapping[str, str]) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipeline.karaoke.chart import HIGHEST, LOWEST, Chart, Kind, Line, Note, Word
 from pipeline.karaoke.errors import BadLyrics
@@ -199,10 +199,22 @@ def write(parts: tuple[Chart, ...], tempo_bpm: float | None = None) -> str:
     beat_s, gap_s = 15 / _number(tags["bpm"], "#BPM"), _number(tags.get("gap", "0"), "#GAP") / 1000
     header = {"title": "Unknown", "artist": "Unknown", **tags}
     text = [f"#{name.upper()}:{' '.join(header[name].split())}" for name in TAGS if name in header]
-    for index, part in enumerate(parts, 1):
+    for index, part in enumerate(map(_with_notes_for_all_words, parts), 1):
         text += [f"P{index}"] if len(parts) > 1 else []
         text += _body(part, gap_s, beat_s)
     return "\n".join([*text, "E", ""])
+
+
+def _with_notes_for_all_words(part: Chart) -> Chart:
+    """A word that is sung to no note gets a free one, so that nothing is lost."""
+    starts, ends = [note.start_s for note in part.notes], [note.end_s for note in part.notes]
+    free = [
+        Note(word.start_s, word.end_s, MIDDLE_C, Kind.FREESTYLE)
+        for line in part.lines
+        for word in line.words
+        if bisect_right(ends, word.start_s) == bisect_left(starts, word.end_s)
+    ]
+    return replace(part, notes=_in_order([*part.notes, *free]))
 
 
 def _body(part: Chart, gap_s: float, beat_s: float) -> list[str]:

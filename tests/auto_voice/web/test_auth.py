@@ -13,7 +13,7 @@ from auto_voice.jobs.song_request import SongRequest
 from auto_voice.storage.users import Role
 from auto_voice.web.api import STORE
 from auto_voice.web.auth import COOKIE, USERS
-from auto_voice.web.conversion import JOBS
+from auto_voice.web.reception import JOBS
 from pipeline.profile import ProfileMeasurement
 from pipeline.voice import Voice
 from tests.auto_voice.web.conftest import Client, Serve

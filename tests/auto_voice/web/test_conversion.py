@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from auto_voice.jobs.song_request import SongRequest
-from auto_voice.web.conversion import JOBS
 from auto_voice.web.current import CURRENT
 from auto_voice.web.health import SUPERVISOR
+from auto_voice.web.reception import JOBS
 from pipeline import io
 from tests.auto_voice.web.conftest import Client, Serve
 from tests.live import until

@@ -4,7 +4,7 @@ import torch
 from prometheus_client.parser import text_string_to_metric_families
 
 from auto_voice.jobs.song_request import SongRequest
-from auto_voice.web.conversion import JOBS
+from auto_voice.web.reception import JOBS
 from auto_voice.web.websocket_handler import ENGINE
 from pipeline.converters.native.device import DeviceEnvelopes
 from pipeline.converters.native.spare import SparedEnvelopes

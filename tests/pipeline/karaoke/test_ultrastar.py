@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.karaoke import ultrastar
-from pipeline.karaoke.chart import Chart, Kind, Note
+from pipeline.karaoke.chart import Chart, Kind, Line, Note, Word
 from pipeline.karaoke.errors import BadLyrics
 
 SONG = """#TITLE:Test
@@ -42,7 +42,8 @@ def test_what_is_read_is_written_and_read_again() -> None:
 
 
 def test_a_duet_has_two_parts() -> None:
-    duet = "#TITLE:Duet\n#ARTIST:Two\n#BPM:300\nP1\n: 0 4 0 one\n- 8\n: 10 4 0 more \nP2\n: 4 4 0 two\nP3\n: 20 4 0 both\nE"
+    header = "#TITLE:Duet\n#ARTIST:Two\n#BPM:300\n"
+    duet = f"{header}P1\n: 0 4 0 one\n- 8\n: 10 4 0 more \nP2\n: 4 4 0 two\nP3\n: 20 4 0 both\nE"
     first, second = ultrastar.read(duet)
     assert [line.text for line in first.lines] == ["one", "more both"]
     assert [note.start_s for note in second.notes] == pytest.approx([0.2, 1.0])
@@ -112,3 +113,10 @@ def test_a_melody_survives_being_written_to_half_a_beat(
     for found, note in zip(chart.notes, notes, strict=True):
         assert found.start_s == pytest.approx(note.start_s, abs=0.04)
         assert found.end_s == pytest.approx(note.end_s, abs=0.04)
+
+
+def test_words_without_a_note_are_kept_as_free_ones() -> None:
+    words = (Word(1.0, 1.5, "spoken "), Word(2.0, 2.5, "sung"))
+    (chart,) = ultrastar.read(ultrastar.write((Chart((Note(2.0, 2.5, 62),), (Line(1.0, 2.5, words),)),)))
+    assert [line.text for line in chart.lines] == ["spoken sung"]
+    assert [note.kind for note in chart.notes] == [Kind.FREESTYLE, Kind.NORMAL]
