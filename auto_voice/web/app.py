@@ -92,6 +92,10 @@ async def _song(request: web.Request) -> web.FileResponse:
     return web.FileResponse(CLIENT / "song.html")
 
 
+async def _karaoke(request: web.Request) -> web.FileResponse:
+    return web.FileResponse(CLIENT / "karaoke.html")
+
+
 def _resolver(store: ProfileStore) -> Callable[[str, str | None], Awaitable[Voice]]:
     async def resolve(voice_id: str, sole_user: str | None) -> Voice:
         try:
@@ -231,6 +235,7 @@ def create_app(
     synthesis.add_routes(app)
     app.router.add_get("/", _index)
     app.router.add_get("/song", _song)
+    app.router.add_get("/karaoke", _karaoke)
     app.router.add_static("/client", CLIENT)
     app.router.add_get("/ws/live", websocket_handler.live)
     live_offer.add_routes(app)

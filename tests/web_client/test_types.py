@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 WEB_CLIENT = Path(__file__).resolve().parents[2] / "web_client"
-PAGES = ("index.html", "song.html")
-ROOMS = {"/", "/song"}  # the pages' own addresses
+PAGES = ("index.html", "song.html", "karaoke.html")
+ROOMS = {"/", "/song", "/karaoke"}  # the pages' own addresses
 
 
 def test_types_hold(tsc: list[str]) -> None:

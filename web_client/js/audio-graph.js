@@ -57,6 +57,8 @@ export class AudioGraph {
     this.frame = frame;
     this.monitor = new GainNode(context);
     node.connect(this.monitor).connect(context.destination);
+    /** What is captured, for those who want to hear it as well; it goes nowhere by itself. */
+    this.dry = new GainNode(context);
     /** @type {MediaStreamAudioDestinationNode | null} */
     this.track = null;
     /** @type {AudioNode | null} */
@@ -143,6 +145,7 @@ export class AudioGraph {
     this.source?.disconnect();
     this.source = source;
     source.connect(this.node);
+    source.connect(this.dry);
   }
 
   /** @param {number} volume 0..1 */
@@ -177,7 +180,8 @@ export class AudioGraph {
   /**
    * Record what goes in and what comes out, in the worklet, at the same instants.
    * @param {number} seconds
-   * @returns {Promise<{ sampleRate: number, input: Float32Array, output: Float32Array }>}
+   * @returns {Promise<{ sampleRate: number, frame: number, input: Float32Array<ArrayBuffer>,
+   *   output: Float32Array<ArrayBuffer> }>} `frame` is the context's of the first sample
    * @throws {Error} the context was closed meanwhile
    */
   tap(seconds) {
@@ -185,9 +189,11 @@ export class AudioGraph {
     const input = new Float32Array(length);
     const output = new Float32Array(length);
     let at = 0;
+    let frame = 0;
     return new Promise((resolve, reject) => {
       this.onClose = () => reject(new Error('the audio context was replaced or closed'));
       this.onTap = (chunk) => {
+        if (at === 0) frame = chunk.frame;
         const count = Math.min(chunk.input.length, length - at);
         input.set(chunk.input.subarray(0, count), at);
         output.set(chunk.output.subarray(0, count), at);
@@ -195,7 +201,7 @@ export class AudioGraph {
         if (at < length) return;
         this.node.port.postMessage({ type: 'tap', on: false });
         this.onTap = null;
-        resolve({ sampleRate: SAMPLE_RATE, input, output });
+        resolve({ sampleRate: SAMPLE_RATE, frame, input, output });
       };
       this.node.port.postMessage({ type: 'tap', on: true });
     });

@@ -289,11 +289,14 @@ export class Session {
     }
   }
 
-  /** @param {boolean} on */
-  record(on) {
+  /**
+   * @param {boolean} on
+   * @param {number | null} [from] worklet count of the take's first sample, which may lie ahead; null is now
+   */
+  record(on, from = null) {
     if (on && !this.link) return;
     this.recording = on;
-    this.link?.post({ type: 'record', on });
+    this.link?.post({ type: 'record', on, from });
   }
 
   /** Do not wait for the next attempt to connect. */

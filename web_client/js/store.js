@@ -13,6 +13,7 @@ const KEY = 'autovoice';
  * @property {string} output
  * @property {number} volume
  * @property {number | null} holdMs
+ * @property {number | null} roundTripMs from the page to the singer's ears and back, for karaoke
  * @property {import('./carrier.js').Wanted} transport
  * @property {Partial<import('./protocol.js').Controls>} controls
  */
@@ -21,7 +22,10 @@ const KEY = 'autovoice';
 function fresh() {
   const random = crypto.getRandomValues(new Uint8Array(8));
   const userId = `web-${Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
-  return { userId, voice: '', microphone: '', output: '', volume: 1, holdMs: null, transport: 'auto', controls: {} };
+  return {
+    userId, voice: '', microphone: '', output: '', volume: 1, holdMs: null, roundTripMs: null, transport: 'auto',
+    controls: {},
+  };
 }
 
 /** @returns {Remembered} what was remembered, completed with defaults */

@@ -220,9 +220,12 @@ class Transport {
     if (this.take) scope.postMessage({ type: 'recording', seconds: this.take.captured / SAMPLE_RATE });
   }
 
-  /** @param {boolean} on */
-  record(on) {
-    if (on && !this.take) this.take = new Take(this.end);
+  /**
+   * @param {boolean} on
+   * @param {number | null} [from] worklet count of the take's first sample, which may lie ahead; null is now
+   */
+  record(on, from = null) {
+    if (on && !this.take) this.take = new Take(from === null ? this.end : from + this.base);
     else if (!on && this.take && this.take.end === null) {
       this.take.close();
       if (this.connection.live) this.takeTimer = setTimeout(() => this.finishTake(), TAKE_TAIL_MS);
@@ -271,7 +274,7 @@ scope.onmessage = (/** @type {MessageEvent<ToWorker>} */ { data }) => {
       }
       break;
     case 'record':
-      transport?.record(data.on);
+      transport?.record(data.on, data.from);
       break;
     case 'move':
       if (!transport) break;

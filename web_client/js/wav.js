@@ -1,14 +1,15 @@
 /**
- * 16-bit mono WAV files.
+ * 16-bit WAV files.
  * @module
  */
 
 /**
  * @param {Int16Array<ArrayBuffer>} pcm
  * @param {number} sampleRate Hz
+ * @param {number} [channels] that are interleaved in `pcm`
  * @returns {Blob} a RIFF WAVE file
  */
-export function wavFile(pcm, sampleRate) {
+export function wavFile(pcm, sampleRate, channels = 1) {
   const header = new DataView(new ArrayBuffer(44));
   /** @param {number} at @param {string} text */
   const tag = (at, text) => {
@@ -19,10 +20,10 @@ export function wavFile(pcm, sampleRate) {
   tag(8, 'WAVEfmt ');
   header.setUint32(16, 16, true);
   header.setUint16(20, 1, true); // integer PCM
-  header.setUint16(22, 1, true); // mono
+  header.setUint16(22, channels, true);
   header.setUint32(24, sampleRate, true);
-  header.setUint32(28, sampleRate * 2, true);
-  header.setUint16(32, 2, true);
+  header.setUint32(28, sampleRate * 2 * channels, true);
+  header.setUint16(32, 2 * channels, true);
   header.setUint16(34, 16, true);
   tag(36, 'data');
   header.setUint32(40, pcm.byteLength, true);

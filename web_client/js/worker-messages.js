@@ -18,7 +18,7 @@
  *   | { type: 'attach', port: MessagePort }
  *   | { type: 'controls', controls: Change }
  *   | { type: 'figures', underruns: number, late: number, playout_delay: number }
- *   | { type: 'record', on: boolean }
+ *   | { type: 'record', on: boolean, from: number | null }
  *   | { type: 'retry' }
  *   | { type: 'close' }} ToWorker
  * @typedef {{ type: 'state', state: ConnectionState }

@@ -4,6 +4,7 @@ declare class AudioWorkletProcessor {
   readonly port: MessagePort;
 }
 declare const sampleRate: number;
+declare const currentFrame: number;
 declare function registerProcessor(
   name: string,
   processor: new (options: never) => AudioWorkletProcessor,

@@ -20,6 +20,7 @@ const SMOOTHING = 1 / 32; // of the shown parts of the delay, per frame
  * @typedef {object} Report
  * @property {'report'} type
  * @property {number} captured samples since the worklet was made
+ * @property {number} origin the context's frame at which the first of them was captured
  * @property {number} delay samples from capture to playout
  * @property {number} needed the smallest delay that would have lost less than one frame in a thousand
  * @property {number} floor what no network can undercut: the captured block and the algorithm
@@ -32,7 +33,8 @@ const SMOOTHING = 1 / 32; // of the shown parts of the delay, per frame
  * @property {number} clipped captured samples at full scale
  * @property {{ peak: number, rms: number }} input linear
  * @property {{ peak: number, rms: number }} output linear
- * @typedef {{ type: 'tap', position: number, input: Float32Array, output: Float32Array }} TapChunk
+ * @typedef {{ type: 'tap', position: number, frame: number, input: Float32Array, output: Float32Array }} TapChunk
+ *   `frame` is the context's at which the first sample was captured
  */
 
 /** Peak and RMS of what passed since they were last read. */
@@ -66,6 +68,7 @@ class VoiceProcessor extends AudioWorkletProcessor {
     this.player = new Player();
     this.delay = new DelayController(sampleRate);
     this.captured = 0; // the position of the next captured sample
+    this.origin = 0; // the context's frame of position 0
     this.filling = new Int16Array(this.frame);
     this.filled = 0;
     this.reportEvery = Math.round(REPORT_EVERY_S * sampleRate);
@@ -101,7 +104,7 @@ class VoiceProcessor extends AudioWorkletProcessor {
         this.delay.hold(message.samples);
         break;
       case 'tap':
-        this.tap = message.on ? this.newTap() : null;
+        this.tap = message.on ? this.newTap(this.captured) : null;
         break;
       case 'close':
         this.open = false;
@@ -149,6 +152,7 @@ class VoiceProcessor extends AudioWorkletProcessor {
   process(inputs, outputs) {
     const out = outputs[0][0];
     const heard = inputs[0]?.[0]; // nothing while no source is connected
+    this.origin = currentFrame - this.captured;
     this.player.render(out, this.captured, this.delay.delay);
     for (let i = 0; i < out.length; i++) {
       const sample = heard ? heard[i] : 0;
@@ -207,6 +211,7 @@ class VoiceProcessor extends AudioWorkletProcessor {
     const report = {
       type: 'report',
       captured: this.captured,
+      origin: this.origin,
       delay: delay.delay,
       needed: delay.needed,
       floor: delay.floor,
@@ -230,11 +235,15 @@ class VoiceProcessor extends AudioWorkletProcessor {
     this.port.postMessage(report);
   }
 
-  /** @returns {TapChunk} */
-  newTap() {
+  /**
+   * @param {number} position of its first sample
+   * @returns {TapChunk}
+   */
+  newTap(position) {
     this.tapped = 0;
     const size = this.reportEvery;
-    return { type: 'tap', position: this.captured, input: new Float32Array(size), output: new Float32Array(size) };
+    const frame = position + this.origin;
+    return { type: 'tap', position, frame, input: new Float32Array(size), output: new Float32Array(size) };
   }
 
   /**
@@ -249,8 +258,7 @@ class VoiceProcessor extends AudioWorkletProcessor {
       tap.output[this.tapped] = out[i];
       if (++this.tapped === tap.input.length) {
         this.port.postMessage(tap, [tap.input.buffer, tap.output.buffer]);
-        tap = this.tap = this.newTap();
-        tap.position += i + 1;
+        tap = this.tap = this.newTap(this.captured + i + 1);
       }
     }
   }

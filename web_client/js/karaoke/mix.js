@@ -1,0 +1,42 @@
+/**
+ * What the singer hears: the converted voice, their own, or both, through the effects, over the song.
+ * @module
+ */
+
+import { Backing } from './backing.js';
+import { Chain } from './effects.js';
+
+/** @typedef {'converted' | 'dry' | 'both'} Monitoring */
+
+/** Hangs on the graph of a session. */
+export class Mix {
+  /**
+   * @param {import('../audio-graph.js').AudioGraph} graph
+   * @param {import('./effects.js').Effects} effects
+   */
+  constructor(graph, effects) {
+    const { context } = graph;
+    this.graph = graph;
+    this.chain = new Chain(context, effects);
+    this.converted = new GainNode(context);
+    this.dry = new GainNode(context, { gain: 0 });
+    this.voice = new GainNode(context);
+    graph.monitor.disconnect();
+    graph.monitor.connect(this.converted).connect(this.chain.input);
+    graph.dry.connect(this.dry).connect(this.chain.input);
+    this.chain.output.connect(this.voice).connect(context.destination);
+    this.backing = new Backing(context, context.destination);
+  }
+
+  /** @param {Monitoring} what */
+  monitor(what) {
+    const now = this.graph.context.currentTime;
+    this.converted.gain.setTargetAtTime(what === 'dry' ? 0 : 1, now, 0.01);
+    this.dry.gain.setTargetAtTime(what === 'converted' ? 0 : 1, now, 0.01);
+  }
+
+  /** @param {number} volume 0..1 */
+  setVoiceVolume(volume) {
+    this.voice.gain.setTargetAtTime(volume * volume, this.graph.context.currentTime, 0.02);
+  }
+}
