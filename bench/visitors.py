@@ -105,7 +105,7 @@ class Visitors:
             async with session.get(f"{API}/convert/status/{job}") as answer:
                 document = await answer.json()
         if document["status"] == "failed":
-            self.visits.wrong.append(f"job: {document}"[:300])
+            self.visits.wrong.append(f"job: {document['error']}"[:300])
         if document["status"] == "completed":
             async with session.get(document["result"]["converted_audio_url"]) as answer:
                 self._expect("download", answer.status, 200)

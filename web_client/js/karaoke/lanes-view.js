@@ -27,20 +27,23 @@ export class LanesView {
     this.low = 55;
     this.high = 69;
     this.still = matchMedia('(prefers-reduced-motion: reduce)');
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.readColours());
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
+      this.colours = this.readColours();
+      this.draw(this.at);
+    });
     new ResizeObserver(() => {
       matchScreen(this.context);
       this.draw(this.at);
     }).observe(canvas);
     this.at = 0;
-    this.readColours();
+    this.colours = this.readColours();
   }
 
   readColours() {
     const style = getComputedStyle(this.canvas);
     /** @param {string} name */
     const colour = (name) => style.getPropertyValue(name).trim();
-    this.colours = {
+    return {
       paper: colour('--well'), line: colour('--line'), note: colour('--muted'), golden: colour('--golden'),
       sung: colour('--heard'), now: colour('--ink'),
     };

@@ -1,0 +1,143 @@
+"""Charts, the score, the effects, the round trip and the mix of a take, by themselves."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_chart_follows_key_and_tempo(modules: Page) -> None:
+    found = modules.evaluate(
+        """async () => {
+          const { rendered, distance, firstAfter } = await import('/client/js/karaoke/chart.js');
+          const word = { start_s: 1, end_s: 2, text: 'la' };
+          const chart = { notes: [{ start_s: 1, end_s: 2, pitch: 60, kind: 'golden' }],
+            lines: [{ start_s: 1, end_s: 2, words: [word] }], tags: { title: 'x' } };
+          const spans = [{ end_s: 1 }, { end_s: 2 }];
+          return [rendered(chart, -2, 80), distance(60, 72), distance(60.4, 71), distance(65.9, 60), distance(66.1, 60),
+            [0, 1, 1.5, 2].map((s) => firstAfter(spans, s))];
+        }"""
+    )
+    chart, same, below, far, other, after = found
+    assert chart["notes"] == [{"start_s": 1.25, "end_s": 2.5, "pitch": 58, "kind": "golden"}]
+    assert chart["lines"][0]["words"][0]["end_s"] == 2.5
+    assert (same, below) == (0, pytest.approx(1.4))
+    assert (far, other) == (pytest.approx(5.9), pytest.approx(-5.9))
+    assert after == [0, 1, 1, 2]
+
+
+SCORES = """async (way) => {
+  const { Scorer } = await import('/client/js/karaoke/score.js');
+  const note = (start_s, end_s, pitch, kind = 'normal') => ({ start_s, end_s, pitch, kind });
+  const notes = [note(1, 2, 60), note(2, 3, 64, 'golden'), note(4, 5, 62, 'freestyle'), note(5, 6, 0, 'rap')];
+  const sung = { perfect: 60, octave: 48, near: 60.8, wrong: 63, silent: NaN }[way];
+  const scorer = new Scorer(notes);
+  for (let i = 0; i < 700; i++) {
+    const at = i / 100;
+    const midi = at >= 1 && at < 2 ? sung : at >= 2 && at < 3 ? sung + 4 : at >= 5 && at < 6 && way !== 'wrong' ? sung : NaN;
+    scorer.hear(at, at + 0.01, midi);
+  }
+  scorer.finish();
+  return [scorer.score, scorer.longest];
+}"""
+
+
+@pytest.mark.parametrize(
+    ("way", "score", "streak"),
+    [
+        ("perfect", 10_000, 3),
+        ("octave", 10_000, 3),
+        ("near", 7_000, 3),  # half of the accuracy of the first three weights, all of the rap
+        ("wrong", 0, 0),
+        ("silent", 0, 0),
+    ],
+)
+def test_the_score_is_as_documented(modules: Page, way: str, score: int, streak: int) -> None:
+    found = modules.evaluate(SCORES, way)
+    assert found == [pytest.approx(score, abs=60), streak]
+
+
+IMPULSE = """async (change) => {
+  const { Chain, DRY } = await import('/client/js/karaoke/effects.js');
+  const context = new OfflineAudioContext(1, 48000, 48000);
+  const chain = new Chain(context, { ...DRY, ...change });
+  const buffer = new AudioBuffer({ length: 48000, sampleRate: 48000 });
+  const samples = buffer.getChannelData(0);
+  for (let i = 0; i < 4800; i++) samples[9600 + i] = 0.001 * Math.sin(2 * Math.PI * 0.02 * i);
+  const source = new AudioBufferSourceNode(context, { buffer });
+  source.connect(chain.input);
+  chain.output.connect(context.destination);
+  source.start();
+  const out = (await context.startRendering()).getChannelData(0);
+  let best = 0, at = 0;
+  for (let lag = 0; lag < 1000; lag++) {
+    let sum = 0;
+    for (let i = 9600; i < 14400; i++) sum += samples[i] * out[i + lag];
+    if (sum > best) [best, at] = [sum, lag];
+  }
+  let difference = 0;
+  for (let i = 0; i < 40000; i++) difference = Math.max(difference, Math.abs(out[i + chain.delaySamples] - samples[i]));
+  return [at, chain.delaySamples, difference, out.some(Number.isNaN)];
+}"""
+
+
+@pytest.mark.parametrize("change", [{}, {"compress": 0.5}, {"deEss": 0.5}, {"compress": 1, "deEss": 1}])
+def test_a_chain_says_truly_how_late_it_makes_a_voice(modules: Page, change: dict[str, float]) -> None:
+    lag, told, difference, broken = modules.evaluate(IMPULSE, change)
+    assert abs(lag - told) <= 2
+    assert not broken
+    if not change:
+        assert difference < 1e-6
+
+
+def test_a_round_trip_is_found_through_a_poor_loudspeaker(modules: Page) -> None:
+    found = modules.evaluate(
+        """async () => {
+          const { findRoundTrip, makeBurst, NotHeard } = await import('/client/js/karaoke/round-trip.js');
+          const burst = makeBurst();
+          const sound = new Float32Array(170000);
+          let seed = 1;
+          for (let i = 0; i < sound.length; i++) {
+            seed = (seed * 1664525 + 1013904223) >>> 0;
+            sound[i] = 0.02 * (seed / 2 ** 31 - 1);
+          }
+          const played = [9600, 33600, 57600, 81600, 105600];
+          for (const from of played)  // the way itself, and two echoes of a room
+            for (const [late, gain] of [[4321, 0.1], [4321 + 311, -0.05], [4321 + 1200, 0.03]])
+              burst.forEach((sample, i) => (sound[from + late + i] += gain * sample));
+          const way = await findRoundTrip(sound, played);
+          const silent = await findRoundTrip(new Float32Array(170000), played).catch((e) => e instanceof NotHeard);
+          return [way, silent];
+        }"""
+    )
+    assert found == [4321, True]
+
+
+def test_a_mix_is_aligned_whatever_the_effects(modules: Page) -> None:
+    found = modules.evaluate(
+        """async () => {
+          const { renderMix, toPcm } = await import('/client/js/karaoke/render.js');
+          const { DRY } = await import('/client/js/karaoke/effects.js');
+          const voice = new Int16Array(48000);
+          voice.fill(8000, 10000, 10010);
+          const accompaniment = new AudioBuffer({ numberOfChannels: 2, length: 60000, sampleRate: 48000 });
+          accompaniment.getChannelData(0).fill(0.5, 30000, 30010);
+          const made = [];
+          for (const effects of [DRY, { ...DRY, compress: 0.3, deEss: 0.3 }]) {
+            const mix = await renderMix({ voice, accompaniment, effects, voiceVolume: 1, trackVolume: 1 });
+            const [left, right] = [0, 1].map((c) => mix.getChannelData(c));
+            made.push([mix.length, left.indexOf(Math.max(...left.subarray(29000, 31000))),
+              right.findIndex((x) => Math.abs(x) > 0.02)]);
+          }
+          const loud = new AudioBuffer({ length: 2, sampleRate: 48000 });
+          loud.copyToChannel(Float32Array.of(2, -1), 0);
+          return [made, [...toPcm(loud)]];
+        }"""
+    )
+    made, pcm = found
+    for length, track, voice in made:
+        assert (length, track) == (60_000, 30_000)
+        assert abs(voice - 10_000) <= 3
+    assert pcm == [32767, -16383]
