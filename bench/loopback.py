@@ -12,7 +12,7 @@ from pathlib import Path
 
 SINK = "module-null-sink sink_name=loop rate=48000 channels=2"
 # Chromium lists no monitors of outputs, so the monitor is given another name
-SOURCE = "module-remap-source master=loop.monitor source_name=mic"
+SOURCE = "module-remap-source master=loop.monitor source_name=mic rate=48000"
 
 
 def available() -> bool:

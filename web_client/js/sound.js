@@ -28,15 +28,18 @@ export class Sound {
     /** @type {AudioGraph | null} */
     this.graph = null;
     this.turn = 0; // raised by each opening and closing: an older one is stale
+    /** Whether what is open stays so between two stays: every opening of a device has a delay of its own. */
+    this.keep = false;
   }
 
   /**
-   * Open the context and the source.
+   * Open the context and the source, unless they were kept.
    * @param {import('./audio-graph.js').LatencyHint} hint
    * @throws {Error} see AudioGraph.make and Source.open; words.js has words for all of them
    */
   async open(hint) {
     const turn = ++this.turn;
+    if (this.keep && this.graph && this.source.isOpen) return;
     await this.openGraph(hint, turn);
     if (turn === this.turn) await this.source.open();
   }
@@ -99,6 +102,7 @@ export class Sound {
 
   close() {
     this.turn++;
+    if (this.keep && this.source.isOpen) return;
     this.source.close();
     void this.graph?.close();
     this.graph = null;

@@ -41,6 +41,11 @@ export class Source {
     return this.kind === 'phrase' ? 0 : (this.facts?.latencyMs ?? null);
   }
 
+  /** Whether what is wanted is there. */
+  get isOpen() {
+    return this.wanted && (this.kind === 'phrase' ? this.phrase !== null : this.stream !== null);
+  }
+
   /**
    * Open the microphone or the phrase and connect it.
    * @throws {DOMException} from getUserMedia, unless nobody waits for it any more

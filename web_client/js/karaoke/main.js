@@ -80,6 +80,7 @@ const session = new Session(
 Object.assign(session.controls, memory.controls);
 session.sound.source.microphoneId = memory.microphone;
 session.sound.outputId = memory.output;
+session.sound.keep = true; // the round trip that was measured is that of the devices as they were opened
 
 const voices = new VoicesView(
   memory.userId,
@@ -218,8 +219,9 @@ async function open() {
 /** The line is there: put the effects on its sound, and begin. */
 function hang() {
   const { graph } = session.sound;
-  if (!graph || mix?.graph === graph) return;
-  mix = new Mix(graph, PRESETS[effects.value]);
+  if (!graph) return;
+  if (mix?.graph !== graph) mix = new Mix(graph, PRESETS[effects.value]);
+  mix.setOpen(true);
   mix.setVoiceVolume(ownVolume.value / 100);
   mix.backing.setVolume('guide', guideVolume.value / 100);
   mix.backing.setVolume('accompaniment', trackVolume.value / 100);
@@ -275,8 +277,7 @@ function finish() {
 function end() {
   singing?.end();
   singing = null;
-  mix = null;
-  report = null;
+  mix?.setOpen(false);
   if (session.running) session.stop();
   enable();
 }
@@ -299,9 +300,8 @@ async function calibrate() {
   const note = byId('measure-note', HTMLElement);
   measure.disabled = true;
   setText(note, 'Listening…');
-  const alone = !session.running;
   try {
-    if (alone) await session.sound.open('interactive');
+    if (!session.running) await session.sound.open('interactive');
     const { graph } = session.sound;
     if (!graph) throw new NotHeard('the sound was closed');
     const samples = await measureRoundTrip(graph);
@@ -312,7 +312,6 @@ async function calibrate() {
     if (error instanceof NotHeard) setText(note, 'The sweeps were not heard: hold the microphone nearer, turn the volume up, or enter the time yourself.');
     else setText(note, error instanceof Error ? failure(error.name).title : 'It did not work.');
   }
-  if (alone) session.sound.close();
   measure.disabled = false;
 }
 roundTripField.addEventListener('change', () => {
@@ -338,7 +337,11 @@ setInterval(() => {
   singing?.tick();
 }, TICK_MS);
 addEventListener('hashchange', () => void openAddressed());
-addEventListener('pagehide', () => session.running && session.stop());
+addEventListener('pagehide', () => {
+  session.sound.keep = false;
+  if (session.running) session.stop();
+  else session.sound.close();
+});
 byId('skip', HTMLAnchorElement).addEventListener('click', (event) => {
   event.preventDefault(); // the address names the open song
   sing.focus();

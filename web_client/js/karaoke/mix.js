@@ -20,7 +20,9 @@ export class Mix {
     this.chain = new Chain(context, effects);
     this.converted = new GainNode(context);
     this.dry = new GainNode(context, { gain: 0 });
-    this.voice = new GainNode(context);
+    this.voice = new GainNode(context, { gain: 0 });
+    this.volume = 1;
+    this.open = false;
     graph.monitor.disconnect();
     graph.monitor.connect(this.converted).connect(this.chain.input);
     graph.dry.connect(this.dry).connect(this.chain.input);
@@ -37,6 +39,18 @@ export class Mix {
 
   /** @param {number} volume 0..1 */
   setVoiceVolume(volume) {
-    this.voice.gain.setTargetAtTime(volume * volume, this.graph.context.currentTime, 0.02);
+    this.volume = volume;
+    this.apply();
+  }
+
+  /** @param {boolean} open between two songs the voice is not heard */
+  setOpen(open) {
+    this.open = open;
+    this.apply();
+  }
+
+  apply() {
+    const gain = this.open ? this.volume * this.volume : 0;
+    this.voice.gain.setTargetAtTime(gain, this.graph.context.currentTime, 0.02);
   }
 }
