@@ -13,6 +13,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from auto_voice.jobs.kinds import Performer
 from auto_voice.jobs.model import Job
 from auto_voice.jobs.stages import STAGES
@@ -162,7 +164,11 @@ class Worker:
             if self._orphaned():
                 self._store.release(self._token)
                 os._exit(1)  # nobody waits for this process; the job is taken up by the next server
-            answer = self._store.renew(job_id, self._token)
+            try:
+                answer = self._store.renew(job_id, self._token)
+            except SQLAlchemyError:  # the lease lasts for many beats
+                log.exception("the lease could not be renewed; trying again")
+                continue
             lease.lost = answer is None
             lease.cancelled = lease.cancelled or bool(answer)
 

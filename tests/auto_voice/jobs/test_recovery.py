@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -124,7 +125,7 @@ def test_a_server_that_ends_puts_its_song_back(settings: Settings, store: JobSto
 def test_a_full_disk_fails_that_job_alone(
     settings: Settings, store: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from auto_voice.jobs import song
+    from auto_voice.jobs import parts, song
     from auto_voice.jobs.worker import Worker
 
     job_id = submit(settings, store, 1.5)
@@ -133,7 +134,7 @@ def test_a_full_disk_fails_that_job_alone(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(song, "convert_vocals", full)
-    monkeypatch.setattr(song, "decode_song", full)
+    monkeypatch.setattr(parts, "decode_song", full)
     worker = Worker(settings, "w")
     job = store.claim("w")
     assert job is not None
@@ -143,6 +144,33 @@ def test_a_full_disk_fails_that_job_alone(
     assert job.error is not None
     assert job.error["code"] == "insufficient_storage"
     assert [p.name for p in (settings.storage.results_dir / job_id).iterdir()] == ["upload.wav"]
+
+
+def test_a_beat_that_fails_is_followed_by_others(
+    settings: Settings, store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sqlalchemy.exc import OperationalError
+
+    from auto_voice.jobs import worker
+    from auto_voice.jobs.worker import Lease, Worker
+
+    job_id = submit(settings, store, 1.5)
+    assert store.claim("w") is not None
+    renewed, done, beats = JobStore.renew, threading.Event(), []
+
+    def locked_once(self: JobStore, *arguments: str) -> bool | None:
+        beats.append(arguments)
+        if len(beats) == 1:
+            raise OperationalError("UPDATE", {}, Exception("database is locked"))
+        done.set()
+        return renewed(self, *arguments)
+
+    monkeypatch.setattr(worker, "HEARTBEAT_S", 0.01)
+    monkeypatch.setattr(JobStore, "renew", locked_once)
+    lease = Lease()
+    Worker(settings, "w")._beat(job_id, lease, done)
+    assert len(beats) == 2
+    assert not lease.lost
 
 
 def test_a_voice_that_was_deleted_meanwhile_is_told(settings: Settings, store: JobStore) -> None:

@@ -15,6 +15,7 @@ import { rendered } from './chart.js';
 import { PRESETS } from './effects.js';
 import { LanesView } from './lanes-view.js';
 import { Mix } from './mix.js';
+import { drawPlot } from './plot.js';
 import { measureRoundTrip, NotHeard } from './round-trip.js';
 import { Scorer } from './score.js';
 import { Singing } from './singing.js';
@@ -267,6 +268,7 @@ function finish() {
       byId('summary-words', HTMLElement),
       `${scorer.score} of 10000 points; ${hit} of ${scorer.attempts.length} notes hit, ${scorer.longest} in a row at most.`,
     );
+    drawPlot(byId('summary-plot', HTMLCanvasElement), lanes, buffers?.accompaniment.duration ?? 1);
     byId('summary-title', HTMLElement).focus();
   }
   // what was sung last is still on its way back
