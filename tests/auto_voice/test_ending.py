@@ -36,6 +36,13 @@ def submit(server: Server, seconds: float) -> JobStore:
     return store
 
 
+async def sing_on(socket: aiohttp.ClientWebSocketResponse) -> None:
+    """Say something every second: a session that is silent for long is ended for that reason."""
+    while True:
+        await socket.send_bytes(msgpack.packb({"type": "stats", "t": 8}))
+        await asyncio.sleep(1)
+
+
 async def test_a_song_at_work_is_finished_while_singers_sing_on_and_then_are_told(server: Server) -> None:
     store = submit(server, 30.0)
     with server:
@@ -53,7 +60,9 @@ async def test_a_song_at_work_is_finished_while_singers_sing_on_and_then_are_tol
             await socket.send_bytes(msgpack.packb({"type": "stats", "t": 7}))
             assert await hear(socket, "stats")
             assert store.get(JOB).status is Status.PROCESSING
+            singing = asyncio.create_task(sing_on(socket))
             assert (await hear(socket, "error"))["code"] == "shutting_down"
+            singing.cancel()
             assert store.get(JOB).status is Status.COMPLETED
         assert server.exit_code() == 0
     assert store.get(JOB).attempts == 1
