@@ -1,0 +1,1 @@
+"""RVC voices: what a checkpoint is, and how it sings."""
