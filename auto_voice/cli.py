@@ -25,7 +25,7 @@ from auto_voice.cli_songs import convert_song, jobs, separate_song
 from auto_voice.cli_speech import speak
 from auto_voice.cli_users import database, keys, users
 from auto_voice.cli_voices import convert_voice, voice_clone, voices
-from auto_voice.cli_weights import show_unused
+from auto_voice.cli_weights import fetch_named, show_unused
 from auto_voice.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
@@ -126,7 +126,9 @@ def _run(options: Options, settings: Settings, ready: Callable[[], None]) -> Non
 
 @app.command("weights")
 def fetch_weights(
-    names: Annotated[list[str] | None, typer.Argument(help="also these: htdemucs, htdemucs_ft")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="also these: contentvec, rmvpe, fcpe, htdemucs, htdemucs_ft")
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Fetch and verify the weights that AutoVoice needs, and others by name."""
@@ -137,24 +139,13 @@ def fetch_weights(
     folder = load_settings(config).storage.models_dir
     missing = [name for name in REQUIRED if not verified(FILES[name], folder / FILES[name].file_name)]
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        for name in names or []:
-            _fetch_demucs(name, folder, bars)
+    fetch_named(names or [], folder)
     if not missing:
         return
     with Progress(*columns, console=Console(stderr=True)) as bars:
         for name in missing:
             bar = bars.add_task(FILES[name].description, total=FILES[name].size_bytes)
             fetch(name, folder, lambda done, total, bar=bar: bars.update(bar, completed=done, total=total))  # type: ignore[misc]
-
-
-def _fetch_demucs(name: str, folder: Path, bars: Any) -> None:
-    from pipeline.separation import DEMUCS, fetch_demucs
-
-    if name not in DEMUCS:
-        raise SettingsError(f"there are no weights {name!r}", f"known: {', '.join(DEMUCS)}")
-    bar = bars.add_task(name, total=None)
-    fetch_demucs(name, folder, lambda done, total: bars.update(bar, completed=done, total=total))
 
 
 @app.command()

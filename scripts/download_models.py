@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fetch and verify the weights: `autovoice weights`, with names of others (htdemucs, htdemucs_ft) if wanted."""
+"""Fetch and verify the weights: `autovoice weights`, with names of others (contentvec, htdemucs) if wanted."""
 
 import sys
 

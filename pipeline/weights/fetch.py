@@ -17,7 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.errors import WeightsCorrupt, WeightsUnavailable
-from pipeline.weights.registry import FILES, Part, WeightFile
+from pipeline.weights.download import download
+from pipeline.weights.registry import DOWNLOADS, FILES, Part, WeightFile
 
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
 CHUNK = 1 << 20
@@ -42,6 +43,35 @@ def fetch(name: str, models_dir: Path, progress: Progress | None = None) -> Path
         WeightsCorrupt: what was downloaded is something else.
     """
     return fetch_file(FILES[name], models_dir, progress)
+
+
+def find(name: str, models_dir: Path) -> Path:
+    """The path of a file of weights that is there already; nothing is downloaded.
+
+    Raises:
+        KeyError: no weights of that name are registered.
+        WeightsUnavailable: it is not there; names the command that fetches it.
+    """
+    known = FILES.get(name) or DOWNLOADS[name]
+    path = models_dir / known.file_name
+    if not path.is_file():
+        raise WeightsUnavailable(
+            f"the weights {name!r} are not in the models folder", f"run: autovoice weights {name}"
+        )
+    return path
+
+
+def fetch_download(name: str, models_dir: Path, progress: Progress | None = None) -> Path:
+    """The path of a file that its makers offer, downloaded and verified first if it is not in `models_dir`.
+
+    Raises:
+        KeyError: no download of that name is registered.
+        WeightsUnavailable: it is not here and cannot be downloaded.
+        WeightsCorrupt: what was downloaded is something else.
+    """
+    file = DOWNLOADS[name]
+    told = progress or (lambda done, total: None)
+    return download(file.url, models_dir / file.file_name, file.sha256, told)
 
 
 def fetch_file(file: WeightFile, models_dir: Path, progress: Progress | None = None) -> Path:

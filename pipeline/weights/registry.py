@@ -27,6 +27,18 @@ class WeightFile:
     parts: tuple[Part, ...]  # joined in this order
 
 
+@dataclass(frozen=True)
+class Download:
+    """One file that its makers offer at an address of their own; fetched only when asked for by name."""
+
+    name: str
+    file_name: str
+    description: str
+    licence: str  # as the makers state it
+    url: str
+    sha256: str
+
+
 def _one(name: str, file_name: str, text: str, licence: str, size: int, sha256: str, *part: str) -> WeightFile:
     return WeightFile(name, file_name, text, licence, size, sha256, (Part(*part),))
 
@@ -91,6 +103,17 @@ FILES = {
             ),
         ),
         _one(
+            "fcpe",
+            "fcpe-0.0.4.pt",
+            "FCPE pitch tracker, 16 kHz, offline (for RVC voices)",
+            "MIT",
+            43_363_260,
+            "b9aeaeb673436eeda50ceafd632aa681aa63417e52eae4207503d180c9b10015",
+            "torchfcpe",
+            "0.0.4",
+            "torchfcpe/assets/fcpe_c_v001.pt",
+        ),
+        _one(
             "dnsmos",
             "dnsmos-sig-bak-ovr.onnx",
             "DNSMOS P.835 speech quality (benchmarks only)",
@@ -153,3 +176,26 @@ FILES = {
     )
 }
 REQUIRED = ("resemblyzer", "swiftf0", "spleeter-data", "spleeter-index", "kokoro")
+
+RVC_URL = "https://huggingface.co/lj1995/VoiceConversionWebUI/resolve/main/"
+DOWNLOADS = {
+    file.name: file
+    for file in (
+        Download(
+            "contentvec",
+            "hubert_base.pt",
+            "ContentVec, what is sung, 16 kHz (for RVC voices)",
+            "MIT",
+            RVC_URL + "hubert_base.pt",
+            "f54b40fd2802423a5643779c4861af1e9ee9c1564dc9d32f54f20b5ffba7db96",
+        ),
+        Download(
+            "rmvpe",
+            "rmvpe.pt",
+            "RMVPE pitch tracker, 16 kHz, offline (for RVC voices)",
+            "MIT",
+            RVC_URL + "rmvpe.pt",
+            "6d62215f4306e3ca278246188607209f09af3dc77ed4232efdd069798c4ec193",
+        ),
+    )
+}
