@@ -56,11 +56,22 @@ class TimbreBank:
 
 
 @dataclass(frozen=True)
-class Voice:
-    """One target voice, ready for any converter."""
+class Target:
+    """What somebody can sound like; each converter says in its `voice_rows` which kinds it sings."""
 
     voice_id: str
     name: str
+
+    @property
+    def median_f0_hz(self) -> float | None:
+        """Pitch in the middle of the voice's range in Hz, None where it is not known."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Voice(Target):
+    """A voice that was measured of a recording: what our own converters sing."""
+
     f0_hz: NDArray[np.float32]  # (5,) pitch in Hz at F0_QUANTILES of voiced time
     timbre: Timbre
     embedding: NDArray[np.float32]  # (256,) unit-length speaker embedding

@@ -1,8 +1,8 @@
 """HiFi-GAN with a harmonic source (NSF), as RVC decodes with it, in one piece or in a stream.
 
-HiFi-GAN: Kong et al., 2020 (arXiv:2010.05646), generator V1. Source: Wang et al., "Neural source-filter waveform
-models", 2019 (arXiv:1904.12088). Names of layers are those of RVC's checkpoints; weight normalisation is
-multiplied out when they are read.
+HiFi-GAN: Kong et al., 2020 (arXiv:2010.05646), generator V1. Source: Wang et al., "Neural source-filter
+waveform models", 2019 (arXiv:1904.12088). Names of layers are those of RVC's checkpoints; weight normalisation
+is multiplied out when they are read.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Up(nn.ConvTranspose1d):
 
 
 class Down(nn.Conv1d):
-    """The convolution that brings the source to the rate of a stage: (n, 1, step * time) -> (n, outputs, time)."""
+    """Brings the source to the rate of a stage: (n, 1, step * time) -> (n, outputs, time)."""
 
     def __init__(self, outputs: int, step: int) -> None:
         super().__init__(1, outputs, 2 * step if step > 1 else 1, step)

@@ -129,4 +129,6 @@ def _numbers(value: Any, name: str, low: int, high: int) -> tuple[int, ...]:
 
 
 def _shown(value: Any) -> str:
-    return repr(value)[:60] if isinstance(value, str | int | float | bool | list | tuple) else type(value).__name__
+    return (
+        repr(value)[:60] if isinstance(value, str | int | float | bool | list | tuple) else type(value).__name__
+    )

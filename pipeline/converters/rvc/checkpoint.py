@@ -123,7 +123,8 @@ def _check_kind(content: Mapping[Any, Any]) -> None:
         )
     if content.get("embedder_model") not in EMBEDDERS:
         raise VoiceModelUnusable(
-            f"it was trained on features of {str(content['embedder_model'])[:40]!r}; only those of ContentVec are known"
+            f"it was trained on features of {str(content['embedder_model'])[:40]!r}; "
+            "only those of ContentVec are known"
         )
 
 
@@ -139,7 +140,9 @@ def _plain(tensors: dict[str, Tensor], architecture: Architecture) -> dict[str, 
             _check_shape(stem + "weight_v", direction, shape)
             _check_shape(stem + "weight_g", length, torch.Size((shape[0], 1, 1)))
             v = direction.float()
-            made[name] = v * (length.float() / torch.linalg.vector_norm(v, dim=(1, 2), keepdim=True).clamp_min(1e-12))
+            made[name] = v * (
+                length.float() / torch.linalg.vector_norm(v, dim=(1, 2), keepdim=True).clamp_min(1e-12)
+            )
             left -= {stem + "weight_v", stem + "weight_g"}
         elif name in tensors:
             _check_shape(name, tensors[name], shape)
@@ -156,7 +159,9 @@ def _plain(tensors: dict[str, Tensor], architecture: Architecture) -> dict[str, 
 
 def _check_shape(name: str, tensor: Tensor, shape: torch.Size) -> None:
     if tensor.shape != shape:
-        raise VoiceModelUnusable(f"{name!r} is {tuple(tensor.shape)}, where its configuration says {tuple(shape)}")
+        raise VoiceModelUnusable(
+            f"{name!r} is {tuple(tensor.shape)}, where its configuration says {tuple(shape)}"
+        )
     if not tensor.is_floating_point():
         raise VoiceModelUnusable(f"{name!r} holds {tensor.dtype}, not floating-point numbers")
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():

@@ -66,6 +66,6 @@ class Flow(nn.Module):
 
     def forward(self, x: Tensor, speaker: Tensor) -> Tensor:
         """(n, inter, frames) drawn from the prior, and (n, speaker, 1) -> latents for the decoder."""
-        for coupling in reversed(self.flows.values()):
+        for coupling in reversed(list(self.flows.values())):
             x = coupling(torch.flip(x, (1,)), speaker)
         return x

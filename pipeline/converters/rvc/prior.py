@@ -1,8 +1,8 @@
 """The prior encoder of RVC: content and pitch to the mean and spread of latents, by a small transformer.
 
-Kim et al., "Conditional variational autoencoder with adversarial learning for end-to-end text-to-speech" (VITS),
-2021 (arXiv:2106.06103); relative positions after Shaw et al., 2018 (arXiv:1803.02155). Names of layers are those
-of RVC's checkpoints.
+Kim et al., "Conditional variational autoencoder with adversarial learning for end-to-end text-to-speech"
+(VITS), 2021 (arXiv:2106.06103); relative positions after Shaw et al., 2018 (arXiv:1803.02155). Names of layers
+are those of RVC's checkpoints.
 """
 
 from __future__ import annotations

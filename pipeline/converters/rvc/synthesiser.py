@@ -48,6 +48,10 @@ class Synthesiser(nn.Module):
             (n, inter, frames).
         """
         mean, log_std = self.enc_p(phone, pitch)
+        return self.drawn(mean, log_std, noise, speaker)
+
+    def drawn(self, mean: Tensor, log_std: Tensor, noise: Tensor, speaker: Tensor) -> Tensor:
+        """Latents drawn from the prior (n, inter, frames) by `noise`, and moved to the speaker."""
         made: Tensor = self.flow(mean + torch.exp(log_std) * noise * TEMPERATURE, speaker)
         return made
 

@@ -1,0 +1,228 @@
+"""`rvc`: voices that people have trained with RVC, streamed: many rows, many models, one content encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.converters.base import ControlRows, check_block
+from pipeline.converters.rvc.architecture import Architecture
+from pipeline.converters.rvc.listening import Listening, give, listen, open_listening, reset_listening
+from pipeline.converters.rvc.rows import Models, RvcVoices
+from pipeline.converters.rvc.singing import Content, Hearing, Memory, Singer
+from pipeline.converters.rvc.synthesiser import Synthesiser
+from pipeline.converters.rvc.timing import LIVE, SAMPLE_RATE, Timing
+from pipeline.pitch import live
+
+Float = NDArray[np.float32]
+Int = NDArray[np.int64]
+
+
+@dataclass
+class RvcState:
+    """Stream state of `rvc`, a row per stream; what a model needs is made when it first sings."""
+
+    rows: int
+    listening: Listening
+    pitch: live.LiveState
+    output: Tensor
+    unknown: Float  # (rows, 0): no pitch is known
+    f0_in_hz: Tensor
+    f0_out_hz: Tensor
+    hearings: dict[str, Hearing] = field(default_factory=dict)  # by version
+    memories: dict[Architecture, Memory] = field(default_factory=dict)
+    singers: dict[Synthesiser, Singer] = field(default_factory=dict)
+    found: dict[str, Tensor] = field(default_factory=dict)  # by version: content after retrieval
+    last: list[Synthesiser | None] = field(default_factory=list)  # who sang in each row last
+
+    def reset(self, row: int) -> None:
+        """Forget everything a row has heard."""
+        reset_listening(self.listening, row)
+        live.reset_row(self.pitch, row)
+        for hearing in self.hearings.values():
+            hearing.reset(row)
+        for memory in self.memories.values():
+            memory.reset(row)
+
+
+class Rvc:
+    """Streaming conversion to RVC voices at 48 kHz.
+
+    Args:
+        content: makes the content encoder when the first voice sings; see `pipeline.content_vec`.
+        timing: how streams are cut; `WHOLE` for songs.
+        device: where the networks run: "cpu", or a GPU such as "cuda" or "cuda:1".
+        dtype: what they compute in; float32 on a CPU.
+        graphs: replay recorded CUDA graphs on a GPU.
+    """
+
+    name = "rvc"
+    sample_rate = SAMPLE_RATE
+    trouble: str | None = None
+
+    def __init__(
+        self,
+        content: Callable[[torch.device, torch.dtype], Content],
+        timing: Timing = LIVE,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        *,
+        graphs: bool = True,
+    ) -> None:
+        self.timing = timing
+        self.hop = self.block = timing.block
+        self.delay = timing.delay
+        self._make_content = content
+        self._content: Content | None = None
+        self._device, self._dtype, self._graphs = torch.device(device), dtype, graphs
+        self._models = Models(self._device, dtype)
+        self._tables = live.make_tables()
+
+    def open(self, rows: int) -> RvcState:
+        """Allocate the state of `rows` streams."""
+        listening = open_listening(rows, self.timing)
+        return RvcState(
+            rows,
+            listening,
+            live.open_state(rows),
+            torch.zeros(rows, self.block),
+            np.zeros((rows, 0), np.float32),
+            torch.from_numpy(listening.f0_last),
+            torch.from_numpy(listening.f0_out),
+            last=[None] * rows,
+        )
+
+    def voice_rows(self, rows: int) -> RvcVoices:
+        """Make the targets of `rows` streams; until set, a row keeps the singer's own voice."""
+        return RvcVoices(rows, self._models)
+
+    def step(
+        self,
+        state: RvcState,
+        audio: Tensor,
+        voices: RvcVoices,
+        controls: ControlRows,
+        active: Tensor,
+        f0_hz: Tensor | None = None,
+    ) -> Tensor:
+        """Convert (rows, samples) of audio; see `Converter.step`."""
+        check_block(state.rows, audio, self.hop, f0_hz)
+        if audio.shape != state.output.shape:
+            state.output = torch.zeros(audio.shape)
+        state.output[~active] = 0
+        sung = np.flatnonzero(active.numpy())
+        x, y = audio.numpy(), state.output.numpy()
+        for start in range(0, audio.shape[1], self.hop):
+            hops = slice(start // live.HOP, (start + self.hop) // live.HOP)
+            melody = state.unknown if f0_hz is None else f0_hz.numpy()[:, hops]
+            block = slice(start, start + self.hop)
+            self._block(state, sung, x[:, block], voices, controls, melody, y[:, block])
+        return state.output
+
+    def _block(
+        self,
+        state: RvcState,
+        rows: Int,
+        x: Float,
+        voices: RvcVoices,
+        controls: ControlRows,
+        melody: Float,
+        y: Float,
+    ) -> None:
+        gated = np.empty((len(rows), self.hop), np.float32)
+        listen(
+            rows,
+            state.listening,
+            state.pitch,
+            x,
+            controls.gate_db.numpy(),
+            melody,
+            voices.log_f0,
+            controls.pitch_semitones.numpy() + voices.semitones,
+            controls.auto_pitch.numpy(),
+            gated,
+            self._tables,
+        )
+        made = np.zeros((len(rows), self.hop), np.float32)
+        with torch.inference_mode():
+            self._sing(state, rows, torch.from_numpy(gated), voices, torch.from_numpy(made))
+        give(
+            rows,
+            state.listening,
+            made,
+            voices.known,
+            controls.dry_wet.numpy(),
+            voices.rms_mix,
+            self.delay,
+            y,
+        )
+
+    def _sing(self, state: RvcState, rows: Int, sound: Tensor, voices: RvcVoices, made: Tensor) -> None:
+        """Fill `made` (n, block) where `rows` have voices: content for all, then each model its rows."""
+        by_version: dict[str, list[int]] = {}
+        by_model: dict[Synthesiser, list[int]] = {}
+        for place, row in enumerate(rows):
+            network = voices.networks[row]
+            if network is None:
+                continue
+            if state.last[row] is not network:
+                self._change(state, int(row), network)
+            by_version.setdefault(network.architecture.version, []).append(place)
+            by_model.setdefault(network, []).append(place)
+        for version, places in by_version.items():
+            speaking = torch.from_numpy(rows[places])
+            state.hearings[version].hear(speaking, sound[places])
+            self._retrieve(state, version, speaking, voices)
+        for network, places in by_model.items():
+            there = rows[places]
+            inputs = torch.zeros(len(places), self.timing.stride + 2)
+            inputs[:, : self.timing.stride] = torch.from_numpy(state.listening.f0_hz[there])
+            for i, row in enumerate(there):
+                voice = voices.voices[row]
+                assert voice is not None
+                inputs[i, self.timing.stride] = voice.settings.speaker
+                inputs[i, self.timing.stride + 1] = voice.settings.protect
+            made[places] = state.singers[network].sing(torch.from_numpy(there), inputs)
+
+    def _change(self, state: RvcState, row: int, network: Synthesiser) -> None:
+        """Make ready what a model needs that has not sung in a row before."""
+        size, rows, timing = network.architecture, state.rows, self.timing
+        if self._content is None:
+            self._content = self._make_content(self._device, self._dtype)
+        if size.version not in state.hearings:
+            state.hearings[size.version] = Hearing(
+                self._content, size.version, rows, timing, self._device, self._dtype, self._graphs
+            )
+            state.found[size.version] = state.hearings[size.version].features.clone()
+        if size not in state.memories:
+            state.memories[size] = Memory(network, rows, timing, self._device, self._dtype)
+        if network not in state.singers:
+            state.singers[network] = Singer(
+                network,
+                state.memories[size],
+                state.hearings[size.version].features,
+                state.found[size.version],
+                rows,
+                timing,
+                self._device,
+                self._graphs,
+            )
+        before, state.last[row] = state.last[row], network
+        state.listening.changed[row] = True
+        if before is None or before.architecture != size:
+            state.memories[size].reset(row)
+        for old in [one for one in state.singers if one not in state.last]:
+            del state.singers[old]
+
+    def _retrieve(self, state: RvcState, version: str, rows: Tensor, voices: RvcVoices) -> None:
+        heard, found = state.hearings[version].features, state.found[version]
+        found[rows] = heard[rows]
+        for row in rows.tolist():
+            voice = voices.voices[row]
+            if voice is not None and voice.retrieval is not None and voice.settings.index_rate > 0:
+                found[row] = voice.retrieval.blend(heard[row][None], voice.settings.index_rate)[0]

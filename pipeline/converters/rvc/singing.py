@@ -1,0 +1,202 @@
+"""The networks of RVC on a stream, for all rows of a batch: what is kept between steps, and the step itself.
+
+Everything here is on one device, has a row per stream and one more that nobody uses (batches of recorded graphs
+are filled up with it), and looks at no value: a step can be recorded as a CUDA graph.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from kernels.noise import normal
+from kernels.replay import Replay
+from pipeline.converters.rvc.architecture import FEATURES
+from pipeline.converters.rvc.rates import Decimator, Interpolator
+from pipeline.converters.rvc.shaping import coarse_pitch, protect, to_pitch_rate
+from pipeline.converters.rvc.synthesiser import Synthesiser
+from pipeline.converters.rvc.timing import FRAME, Timing
+from pipeline.vocoder.history import History, history_size
+
+PARAMETERS = 2  # of a row, beside its pitch: which speaker, how much of what is found in unvoiced frames
+NOISE_PLACES = 1 << 40  # the source's noise is drawn from here on, the latents' before
+
+
+class Content(Protocol):
+    """A content encoder."""
+
+    def encode(self, audio: Tensor, version: str) -> Tensor:
+        """(n, samples) at 16 kHz -> (n, frames, width), 50 frames a second."""
+
+
+class Hearing:
+    """What a batch of streams was heard to say: audio at 16 kHz, and the newest content features of it."""
+
+    def __init__(
+        self,
+        encoder: Content,
+        version: str,
+        rows: int,
+        timing: Timing,
+        device: torch.device,
+        dtype: torch.dtype,
+        graphs: bool,
+    ) -> None:
+        self._encoder, self._version, self._timing = encoder, version, timing
+        self._decimator = Decimator().to(device)
+        self._recent = torch.zeros(rows + 1, 2 * Decimator.SIDE, device=device)
+        self._audio = torch.zeros(rows + 1, timing.heard, device=device)
+        self.features = torch.zeros(
+            rows + 1, timing.revised // 2, FEATURES[version], device=device, dtype=dtype
+        )
+        self._replay = Replay(self._step, timing.block, rows, device, graphs)
+
+    def reset(self, row: int) -> None:
+        """Forget what a row has heard."""
+        for tensor in (self._recent, self._audio, self.features):
+            tensor[row] = 0
+
+    def hear(self, rows: Tensor, sound: Tensor) -> None:
+        """Take (n, block) at 48 kHz of n `rows`; afterwards `features` has their newest content."""
+        self._replay(rows, sound)
+
+    def _step(self, rows: Tensor, sound: Tensor) -> Tensor:
+        joined = torch.cat((self._recent[rows], sound), 1)
+        self._recent[rows] = joined[:, -2 * Decimator.SIDE :]
+        audio = torch.cat((self._audio[rows], self._decimator(joined)), 1)[:, -self._timing.heard :]
+        self._audio[rows] = audio
+        content = self._encoder.encode(audio, self._version)
+        self.features[rows] = content[:, -self.features.shape[1] :].to(self.features.dtype)
+        return sound[:, :1]
+
+
+class Memory:
+    """What is kept of each stream of one architecture between steps."""
+
+    def __init__(
+        self, network: Synthesiser, rows: int, timing: Timing, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        size = network.architecture
+
+        def zeros(*shape: int, kind: torch.dtype = dtype) -> Tensor:
+            return torch.zeros(rows + 1, *shape, device=device, dtype=kind)
+
+        self.said = zeros(timing.context, size.features)  # content by frame
+        self.f0_hz = zeros(timing.context, kind=torch.float32)
+        self.frame = zeros(kind=torch.int64)  # frames known so far
+        self.phase = zeros(kind=torch.float64)  # of the source before the first frame that is not final, cycles
+        self.past = zeros(decoder_memory(network))
+        self.made = zeros(Interpolator(size.sample_rate).side, kind=torch.float32)  # the decoder's last samples
+        self.seed = zeros(kind=torch.int64)
+
+    def reset(self, row: int) -> None:
+        """Forget what a row has sung."""
+        for tensor in (self.said, self.f0_hz, self.frame, self.phase, self.past, self.made):
+            tensor[row] = 0
+
+
+def decoder_memory(network: Synthesiser) -> int:
+    """How many numbers the decoder keeps for a stream."""
+    size = network.architecture
+    # one frame of it, computed where tensors have shapes only
+    with torch.device("meta"):
+        shape = Synthesiser(size)
+        latent, speaker = torch.zeros(1, size.inter, 1), torch.zeros(1, size.speaker_width, 1)
+        source = torch.zeros(1, 1, size.hop) if size.pitched else None
+        return history_size(lambda past: shape.dec(latent, speaker, source, past))
+
+
+class Singer:
+    """One model that sings for any rows of a batch.
+
+    Args:
+        network: on `device`, in `dtype`.
+        memory: of the rows, shared by all models of its architecture.
+        heard: (rows + 1, frames / 2, features) the newest content, and ...
+        found: ... what retrieval made of it; the same tensor where nothing is retrieved.
+        rows: how many streams there are.
+        timing: how they are cut.
+        device: where all of it is.
+        graphs: record CUDA graphs there.
+    """
+
+    def __init__(
+        self,
+        network: Synthesiser,
+        memory: Memory,
+        heard: Tensor,
+        found: Tensor,
+        rows: int,
+        timing: Timing,
+        device: torch.device,
+        graphs: bool,
+    ) -> None:
+        self._network, self._memory, self._timing = network, memory, timing
+        self._heard, self._found = heard, found
+        self._interpolator = Interpolator(network.architecture.sample_rate).to(device)
+        self._replay = Replay(self._step, timing.stride + PARAMETERS, rows, device, graphs)
+
+    def sing(self, rows: Tensor, inputs: Tensor) -> Tensor:
+        """A block of n `rows`.
+
+        Args:
+            rows: (n,) int64.
+            inputs: (n, stride + PARAMETERS): the pitch to sing of the newest frames in Hz, 0 unvoiced; the
+                speaker; `protect`.
+
+        Returns:
+            (n, block) at 48 kHz, on the CPU.
+        """
+        return self._replay(rows, inputs)
+
+    def _step(self, rows: Tensor, inputs: Tensor) -> Tensor:
+        net, memory, timing, size = self._network, self._memory, self._timing, self._network.architecture
+        speaker_id, amount = inputs[:, timing.stride].long(), inputs[:, timing.stride + 1]
+        f0_hz = torch.cat((memory.f0_hz[rows], inputs[:, : timing.stride]), 1)[:, timing.stride :]
+        memory.f0_hz[rows] = f0_hz
+        said = self._said(rows, f0_hz, amount)
+        known = memory.frame[rows] + timing.stride
+        memory.frame[rows] = known
+        speaker = net.speaker(speaker_id)
+        pitch = coarse_pitch(f0_hz) if size.pitched else None
+        mean, log_std = net.enc_p(said, pitch)
+        flowing = timing.flowing
+        places = (known - flowing) * size.inter
+        noise = normal(memory.seed[rows], places, flowing * size.inter).view(-1, flowing, size.inter)
+        latent = net.drawn(
+            mean[..., -flowing:], log_std[..., -flowing:], noise.transpose(1, 2).to(mean.dtype), speaker
+        )[..., -timing.computed :]
+        source = (
+            self._source(rows, f0_hz[:, -timing.computed :], known - timing.computed) if size.pitched else None
+        )
+        past = History(memory.past[rows], timing.stride)
+        sound = net.dec(latent, speaker, source, past)[:, 0].float()
+        memory.past[rows] = past.kept()
+        joined = torch.cat((memory.made[rows], sound), 1)
+        end = timing.stride * size.hop
+        memory.made[rows] = joined[:, end : end + self._interpolator.side]
+        made: Tensor = self._interpolator(joined, timing.stride * FRAME)
+        return made
+
+    def _said(self, rows: Tensor, f0_hz: Tensor, amount: Tensor) -> Tensor:
+        """Content of all frames of the context (n, context, features)."""
+        memory, timing = self._memory, self._timing
+        heard, found = (to_pitch_rate(features[rows]) for features in (self._heard, self._found))
+        newest = protect(found, heard, f0_hz[:, -timing.revised :], amount)
+        before = memory.said[rows][:, timing.stride : timing.context - timing.revised + timing.stride]
+        said = torch.cat((before, newest), 1)
+        memory.said[rows] = said
+        return said
+
+    def _source(self, rows: Tensor, f0_hz: Tensor, first: Tensor) -> Tensor:
+        """Excitation of the frames that are decoded, from frame `first` on."""
+        memory, timing, size = self._memory, self._timing, self._network.architecture
+        noise = normal(memory.seed[rows], NOISE_PLACES + first * size.hop, timing.computed * size.hop)
+        source, phases = self._network.dec.m_source(
+            f0_hz, noise, memory.phase[rows], size.hop, size.sample_rate
+        )
+        memory.phase[rows] = phases[:, timing.stride]
+        made: Tensor = source
+        return made
