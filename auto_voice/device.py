@@ -76,4 +76,5 @@ def converters(settings: Settings, threads: int | None = None) -> dict[str, Call
         precise=not gpu.mixed_precision,
         graphs=gpu.cuda_graphs,
         spare=gpu.allow_fallback,
+        models_dir=settings.storage.models_dir,
     )

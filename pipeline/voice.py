@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,10 +58,14 @@ class TimbreBank:
 
 @dataclass(frozen=True)
 class Target:
-    """What somebody can sound like; each converter says in its `voice_rows` which kinds it sings."""
+    """What somebody can sound like."""
 
     voice_id: str
     name: str
+
+    converters: ClassVar[
+        tuple[str, ...]
+    ] = ()  # names of those that sing it; the first one, unless asked otherwise
 
     @property
     def median_f0_hz(self) -> float | None:
@@ -72,6 +77,8 @@ class Target:
 class Voice(Target):
     """A voice that was measured of a recording: what our own converters sing."""
 
+    converters: ClassVar[tuple[str, ...]] = ("native", "classic", "passthrough")
+
     f0_hz: NDArray[np.float32]  # (5,) pitch in Hz at F0_QUANTILES of voiced time
     timbre: Timbre
     embedding: NDArray[np.float32]  # (256,) unit-length speaker embedding
@@ -82,3 +89,14 @@ class Voice(Target):
     def median_f0_hz(self) -> float:
         """Pitch in the middle of the voice's range, in Hz."""
         return float(self.f0_hz[2])
+
+
+def measured(voice: Target) -> Voice:
+    """The voice, if it was measured of a recording.
+
+    Raises:
+        ValueError: it is of another kind; names the converter that sings it.
+    """
+    if not isinstance(voice, Voice):
+        raise ValueError(f"{voice.name!r} can only be sung by {voice.converters[0]!r}")
+    return voice

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from enum import Enum
@@ -9,16 +10,17 @@ from typing import Any, Protocol
 
 from pipeline.converters.base import Controls
 from pipeline.converters.blend import Blend
-from pipeline.voice import Voice
+from pipeline.errors import PipelineError
+from pipeline.voice import Target, Voice
 from realtime import protocol
-from realtime.errors import LiveError, ProtocolError
+from realtime.errors import LiveError, ProtocolError, VoiceNotReady
 from realtime.reports import Reports
 from realtime.session import Block, Session
 from realtime.sessions import Sessions, Stay
 
 MOST_UNDERRUNS = 1000.0  # that are believed at a time
 
-ResolveVoice = Callable[[str, str | None], Awaitable[Voice]]
+ResolveVoice = Callable[[str, str | None], Awaitable[Target]]
 
 
 class Outbox(Protocol):
@@ -230,7 +232,7 @@ class Conversation:
             return
         self._stay, self.phase = stay, Phase.RUNNING
         session = stay.session
-        self._reports = Reports(session, self._engine.block, self._engine.sample_rate)
+        self._reports = Reports(session, session.block, self._engine.sample_rate)
         self._send(
             "start",
             session=session.session_id,
@@ -240,7 +242,7 @@ class Conversation:
             blend=_blend_in_force(stay),
             converter=session.converter,
             delay=session.delay,
-            block=self._engine.block,
+            block=session.block,
             sample_rate=self._engine.sample_rate,
             controls=asdict(session.controls),
             **track,
@@ -258,19 +260,21 @@ class Conversation:
 
     async def _open(self, start: protocol.Start) -> Stay | None:
         """Begin a session; None when the client leaves while its voices are being read."""
-        if start.converter not in self._engine.converters:
+        if start.converter not in (None, *self._engine.converters):
             known = ", ".join(self._engine.converters)
             raise ProtocolError(
                 "invalid_parameter", f"no converter {start.converter!r:.60}", f"choose one of {known}"
             )
         controls = protocol.merge_controls(Controls(), start.controls)
         voice = await self._resolve(start.voice, self._sole_user)
-        blend = await self._resolve_blend(start.blend) if start.blend else None
+        converter = start.converter or voice.converters[0]
+        await self._prepare(converter, voice)
+        blend = await self._resolve_blend(start.blend, converter) if start.blend else None
         if self.phase is not Phase.READY:
             return None
         return self._sessions.open(
             self,
-            start.converter,
+            converter,
             voice,
             blend,
             controls,
@@ -285,9 +289,12 @@ class Conversation:
         if stay is None:
             return
         controls = protocol.merge_controls(stay.session.controls, change.controls)
+        converter = stay.session.converter
         voice = await self._resolve(change.voice, self._sole_user) if change.voice else None
+        if voice is not None:
+            await self._prepare(converter, voice)
         asked = change.blend
-        blend = await self._resolve_blend(asked) if asked else stay.session.blend
+        blend = await self._resolve_blend(asked, converter) if asked else stay.session.blend
         if self._stay is None:  # the client has left while voices were being read, or speaks on another line
             return
         stay.voice_id = change.voice or stay.voice_id
@@ -295,14 +302,30 @@ class Conversation:
         self._engine.change(stay.session, controls, voice, blend)
         self._send("controls", voice=stay.voice_id, blend=_blend_in_force(stay), **asdict(controls))
 
-    async def _resolve_blend(self, asked: protocol.AskedBlend) -> Blend | None:
+    async def _prepare(self, converter: str, voice: Target) -> None:
+        """Let the converter load what it needs for a voice, or refuse one that it does not sing."""
+        if converter not in voice.converters:
+            raise ProtocolError(
+                "invalid_parameter",
+                f"{converter!r} does not sing {voice.name!r}",
+                f"start a session with {voice.converters[0]!r}, or without naming a converter",
+            )
+        try:
+            await asyncio.to_thread(self._engine.prepare, converter, voice)
+        except PipelineError as problem:
+            raise VoiceNotReady(problem.message, *problem.suggestions) from problem
+
+    async def _resolve_blend(self, asked: protocol.AskedBlend, converter: str) -> Blend | None:
         """Find the second voice; one that is blended already is not read again, so that a slider is cheap."""
         if asked.voice is None:
             return None
         stay = self._stay
         if stay is not None and stay.session.blend is not None and asked.voice == stay.blend_id:
             return Blend(stay.session.blend.voice, asked.share)
-        return Blend(await self._resolve(asked.voice, self._sole_user), asked.share)
+        voice = await self._resolve(asked.voice, self._sole_user)
+        if not isinstance(voice, Voice) or converter not in Voice.converters:
+            raise ProtocolError("invalid_parameter", f"{voice.name!r} cannot be blended with this voice")
+        return Blend(voice, asked.share)
 
     def on_block(self, block: Block) -> None:
         """Send a converted block (called by the engine on the event loop)."""

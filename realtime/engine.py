@@ -22,7 +22,7 @@ import torch
 from kernels import conceal
 from pipeline.converters.base import Controls, Converter
 from pipeline.converters.blend import Blend
-from pipeline.voice import Voice
+from pipeline.voice import Target
 from realtime.errors import ServerFull
 from realtime.inbox import Inbox
 from realtime.lane import FAILURES, Lane
@@ -41,7 +41,7 @@ class Engine:
     Args:
         converters: name -> factory taking the block in samples.
         capacity: most sessions at a time.
-        block: samples of one step (480 is 10 ms).
+        block: samples of one step (480 is 10 ms), or more where a converter takes more at a time.
         max_busy: fraction of its time that the compute thread may be at work before new sessions are refused.
         clock: seconds, monotonic.
     """
@@ -127,10 +127,18 @@ class Engine:
             self._thread.join(timeout=5)
             self._thread = None
 
+    def prepare(self, converter: str, voice: Target) -> None:
+        """Load what a voice needs before it is sung (any thread but the event loop's).
+
+        Raises:
+            KeyError: no such converter. PipelineError: what the voice needs is not here.
+        """
+        self._lanes[converter].converter.prepare(voice)
+
     def open_session(
         self,
         converter: str,
-        voice: Voice | None,
+        voice: Target | None,
         controls: Controls,
         listener: Listener,
         blend: Blend | None = None,
@@ -150,7 +158,8 @@ class Engine:
             converter=converter,
             row=lane.claim(),
             delay=lane.converter.delay,
-            inbox=Inbox(self.block, QUEUE_BLOCKS, self.clock),
+            block=lane.block,
+            inbox=Inbox(lane.block, QUEUE_BLOCKS, self.clock),
             listener=listener,
             voice=voice,
             blend=blend,
@@ -161,7 +170,7 @@ class Engine:
         lane.sessions[session.row] = session
         return session
 
-    def change(self, session: Session, controls: Controls, voice: Voice | None, blend: Blend | None) -> None:
+    def change(self, session: Session, controls: Controls, voice: Target | None, blend: Blend | None) -> None:
         """Give a session new controls, another voice unless None, and a blend or none from now on.
 
         Takes effect at the next block.
@@ -238,7 +247,7 @@ class Engine:
             return f"its processor is {busy:.0%} busy with {singing} sessions"
         return None
 
-    def _set_row(self, session: Session, voice: Voice | None, *, reset: bool) -> None:
+    def _set_row(self, session: Session, voice: Target | None, *, reset: bool) -> None:
         lane, controls, blend = self._lanes[session.converter], session.controls, session.blend
         self._command(session, lambda: lane.set_row(session.row, controls, voice, blend, reset=reset))
 

@@ -44,6 +44,13 @@ class TooManySessions(LiveError):
         )
 
 
+class VoiceNotReady(LiveError):
+    """A voice that needs what this server does not have."""
+
+    def __init__(self, message: str, *suggestions: str) -> None:
+        super().__init__("voice_not_ready", message, *suggestions)
+
+
 class VoiceNotFound(LiveError):
     """No such voice, or not this user's."""
 

@@ -10,13 +10,18 @@ import torch
 from kernels.crossfade import power, to_pcm
 from pipeline.converters.base import ControlRows, Controls, Converter
 from pipeline.converters.blend import Blend
-from pipeline.voice import Voice
+from pipeline.voice import Target
 from realtime.session import Block, Session
 
 log = logging.getLogger(__name__)
 
 # what a converter or a voice that is not as it should be can raise; running out of memory is another matter
 FAILURES = (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError)
+
+
+def whole_steps(block: int, hop: int) -> int:
+    """The number of samples nearest above `block` that a converter takes at a time."""
+    return -(-block // hop) * hop
 
 
 class Lane:
@@ -26,7 +31,9 @@ class Lane:
     """
 
     def __init__(self, name: str, converter: Converter, rows: int, block: int) -> None:
+        block = whole_steps(block, converter.hop)
         self.name = name
+        self.block = block
         self.converter = converter
         self.sessions: dict[int, Session] = {}  # by row
         self._state = converter.open(rows)
@@ -64,7 +71,7 @@ class Lane:
             self._state.reset(row)
 
     def set_row(
-        self, row: int, controls: Controls, voice: Voice | None, blend: Blend | None, *, reset: bool
+        self, row: int, controls: Controls, voice: Target | None, blend: Blend | None, *, reset: bool
     ) -> None:
         """Give a row its controls, its voice unless None, and its blend; `reset` makes a new stream first."""
         if reset:

@@ -8,7 +8,6 @@ from typing import Any
 
 import msgpack
 
-from pipeline.converters import DEFAULT
 from pipeline.converters.base import Controls
 from pipeline.converters.blend import check_share
 from realtime.errors import ProtocolError
@@ -51,7 +50,7 @@ class Start:
 
     voice: str
     blend: AskedBlend | None
-    converter: str
+    converter: str | None  # None: the one that sings this voice best
     user_id: str | None
     controls: dict[str, Any]
     resume: str | None = field(default=None, repr=False)  # a secret
@@ -161,7 +160,7 @@ def _start(fields: dict[str, Any]) -> Start:
     return Start(
         _text(fields, "voice"),
         _blend(fields),
-        _text(fields, "converter", DEFAULT),
+        _text(fields, "converter") if fields.get("converter") is not None else None,
         user_id,
         _controls(controls),
         resume,

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from pipeline.converters.base import Controls
 from pipeline.converters.blend import Blend
-from pipeline.voice import Voice
+from pipeline.voice import Target
 from realtime.inbox import Inbox, Taken
 from realtime.stats import Window
 
@@ -47,9 +47,10 @@ class Session:
         converter: str,
         row: int,
         delay: int,
+        block: int,
         inbox: Inbox,
         listener: Listener,
-        voice: Voice | None,
+        voice: Target | None,
         blend: Blend | None,
         controls: Controls,
         clock: Callable[[], float],
@@ -58,6 +59,7 @@ class Session:
         self.converter = converter
         self.row = row
         self.delay = delay
+        self.block = block
         self.inbox = inbox
         self.listener = listener
         self.voice = voice

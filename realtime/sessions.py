@@ -16,7 +16,7 @@ from typing import Protocol
 
 from pipeline.converters.base import Controls
 from pipeline.converters.blend import Blend
-from pipeline.voice import Voice
+from pipeline.voice import Target
 from realtime.engine import Engine
 from realtime.errors import TooManySessions
 from realtime.session import Block, Listener, Session
@@ -93,7 +93,7 @@ class Sessions:
         self,
         holder: Holder,
         converter: str,
-        voice: Voice,
+        voice: Target,
         blend: Blend | None,
         controls: Controls,
         *,

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from pipeline.converters.base import Converter
 from pipeline.converters.classic import Classic
 from pipeline.converters.native import Native
 from pipeline.converters.passthrough import PassThrough
+from pipeline.converters.rvc import make_rvc
+from pipeline.converters.rvc.timing import LIVE, Timing
 
 DEFAULT = "native"  # what converts unless something else is asked for
 
 
 def available(
-    threads: int = 1, device: str = "cpu", *, precise: bool = False, graphs: bool = True, spare: bool = False
+    threads: int = 1,
+    device: str = "cpu",
+    *,
+    precise: bool = False,
+    graphs: bool = True,
+    spare: bool = False,
+    models_dir: Path | None = None,
+    timing: Timing = LIVE,
 ) -> dict[str, Callable[[int], Converter]]:
     """Every converter that can run here: name -> factory taking the block in samples.
 
@@ -23,6 +33,8 @@ def available(
         precise: compute in float32 on a GPU, too.
         graphs: replay recorded CUDA graphs there.
         spare: go on, on the CPU, when the GPU is lost or full.
+        models_dir: where ContentVec is, which "rvc" needs; without, its voices cannot be prepared.
+        timing: how "rvc" cuts streams, which takes its block from that.
     """
     return {
         "native": lambda block: Native(
@@ -30,4 +42,5 @@ def available(
         ),
         "classic": lambda block: Classic(block, threads=threads),
         "passthrough": lambda block: PassThrough(block=block),
+        "rvc": lambda block: make_rvc(models_dir, timing, device, precise=precise, graphs=graphs),
     }

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from pipeline.voice import Voice
+from pipeline.voice import Target, Voice
 
 F0_HOP = 240  # samples at 48 kHz between values of a known pitch (5 ms)
 
@@ -71,8 +71,12 @@ def check_block(rows: int, audio: Tensor, hop: int, f0_hz: Tensor | None) -> Non
 class VoiceRows(Protocol):
     """The target voice of every row, in the layout of one converter."""
 
-    def set(self, row: int, voice: Voice) -> None:
-        """Give a row its target, alone; takes effect at the next step, faded over by the converter."""
+    def set(self, row: int, voice: Target) -> None:
+        """Give a row its target, alone; takes effect at the next step, faded over by the converter.
+
+        Raises:
+            ValueError: a voice of a kind that this converter does not sing.
+        """
 
     def clear(self, row: int) -> None:
         """Let a row keep the singer's own voice again, and nothing of any other."""
@@ -117,6 +121,13 @@ class Converter(Protocol):
     @property
     def trouble(self) -> str | None:
         """Why it runs elsewhere than it should (on the CPU instead of a lost GPU), None while all is well."""
+
+    def prepare(self, voice: Target) -> None:
+        """Load what this voice needs before a row is given it; may take seconds, on any thread.
+
+        Raises:
+            PipelineError: what it needs is not here; the message says how to get it.
+        """
 
     def open(self, rows: int) -> Any:
         """Make the `State` of `rows` streams; everything a step needs is allocated here."""

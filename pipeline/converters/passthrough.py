@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pipeline.converters.base import ControlRows
 from pipeline.converters.blend import check_share
-from pipeline.voice import Voice
+from pipeline.voice import Target, Voice
 
 
 @dataclass
@@ -27,7 +27,7 @@ class PassThroughState:
 class AnyVoice:
     """Accepts a target and ignores it."""
 
-    def set(self, row: int, voice: Voice) -> None:
+    def set(self, row: int, voice: Target) -> None:
         """Ignore the voice."""
 
     def clear(self, row: int) -> None:
@@ -49,6 +49,9 @@ class PassThrough:
         self.sample_rate = sample_rate
         self.block = block
         self.hop = 1
+
+    def prepare(self, voice: Target) -> None:
+        """Everything is here already."""
 
     def open(self, rows: int) -> PassThroughState:
         """Make the (empty) state of `rows` streams."""

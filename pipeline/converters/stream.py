@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from pipeline.converters.base import ControlRows, Controls, Converter
 from pipeline.converters.blend import Blend
-from pipeline.voice import Voice
+from pipeline.voice import Target
 
 
 def convert_recording(
     converter: Converter,
     audio: NDArray[np.float32],
-    voice: Voice | None,
+    voice: Target | None,
     controls: Controls | None = None,
     progress: Callable[[float], None] | None = None,
     blend: Blend | None = None,

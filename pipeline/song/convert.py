@@ -15,7 +15,7 @@ from pipeline.song.image import ImageTransfer
 from pipeline.song.pitch import Melody
 from pipeline.song.report import Report
 from pipeline.song.track import Track, TrackWriter
-from pipeline.voice import Voice
+from pipeline.voice import Target
 
 Float = NDArray[np.float32]
 
@@ -34,7 +34,7 @@ def convert_vocals(
     vocals: Track,
     target: Path,
     converter: Converter,
-    voice: Voice,
+    voice: Target,
     controls: Controls,
     report: Report,
     melody: Melody | None = None,
@@ -74,7 +74,7 @@ def convert_vocals(
 class Stream:
     """One row of a converter, fed with any number of samples; its delay is taken away."""
 
-    def __init__(self, converter: Converter, voice: Voice, controls: Controls, melody: Melody | None) -> None:
+    def __init__(self, converter: Converter, voice: Target, controls: Controls, melody: Melody | None) -> None:
         self.sample_rate = converter.sample_rate
         self._converter = converter
         self._melody = melody

@@ -26,6 +26,7 @@ from pipeline.pitch import live
 from pipeline.timbre import SAMPLE_RATE
 from pipeline.vocoder.grains import Work, make_work
 from pipeline.vocoder.stream import DELAY, HOP, Stream, open_stream, reset_stream
+from pipeline.voice import Target
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int64]
@@ -110,6 +111,9 @@ class Classic:
             raise ValueError(f"the block of `classic` must be a multiple of {HOP} samples, not {block}")
         self.block = block
         self._hands = Hands(threads, lambda: (make_work(), make_scratch(), live.make_tables()))
+
+    def prepare(self, voice: Target) -> None:
+        """Everything is here already."""
 
     def open(self, rows: int) -> ClassicState:
         """Allocate the state of `rows` streams."""

@@ -8,7 +8,7 @@ from pipeline.converters.blend import bands_known_of, between, check_share, know
 from pipeline.converters.classic.design import Targets
 from pipeline.converters.classic.prior import CLASSES
 from pipeline.timbre import BANDS
-from pipeline.voice import Voice
+from pipeline.voice import Target, Voice, measured
 
 
 class ClassicVoices:
@@ -28,10 +28,11 @@ class ClassicVoices:
             top=np.zeros(rows, np.int64),
         )
 
-    def set(self, row: int, voice: Voice) -> None:
+    def set(self, row: int, voice: Target) -> None:
         """Give a row its target; filters move there over the next grains."""
-        self._mix(row, voice, voice, 0.0)
-        self._first[row] = voice
+        first = measured(voice)
+        self._mix(row, first, first, 0.0)
+        self._first[row] = first
         self.targets.known[row] = True
 
     def clear(self, row: int) -> None:

@@ -31,6 +31,7 @@ from pipeline.timbre import BANDS, SAMPLE_RATE
 from pipeline.vocoder.controls import follow_pitch, follow_size, give, octaves_apart, take_hop
 from pipeline.vocoder.grains import Work, make_work
 from pipeline.vocoder.stream import DELAY, HOP, Stream, open_stream, reset_stream
+from pipeline.voice import Target
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int64]
@@ -161,6 +162,9 @@ class Native:
     def trouble(self) -> str | None:
         """Why the network runs on the CPU, where it should not."""
         return self._envelopes.trouble
+
+    def prepare(self, voice: Target) -> None:
+        """Everything is here already."""
 
     def open(self, rows: int) -> NativeState:
         """Allocate the state of `rows` streams."""

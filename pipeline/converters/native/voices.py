@@ -12,7 +12,7 @@ from pipeline.converters.blend import bands_known_of, between, check_share
 from pipeline.converters.native.bank import VERSIONS, Banks
 from pipeline.converters.native.network import Reader
 from pipeline.timbre import BANDS
-from pipeline.voice import Voice
+from pipeline.voice import Target, Voice, measured
 
 
 class NativeVoices:
@@ -35,9 +35,9 @@ class NativeVoices:
         self.scale = torch.ones(rows, 2, BANDS)
         self.offset = torch.zeros(rows, 2, BANDS)
 
-    def set(self, row: int, voice: Voice) -> None:
+    def set(self, row: int, voice: Target) -> None:
         """Give a row its target; filters move there over the next frame."""
-        self.banks[0].set(row, voice)
+        self.banks[0].set(row, measured(voice))
         self._mix(row, 0.0)
         self.known[row] = True
 

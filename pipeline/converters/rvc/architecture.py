@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.errors import PipelineError
 
+Version = Literal["v1", "v2"]
+
 FRAME_RATE = 100  # latent frames per second, in every RVC model
-FEATURES = {"v1": 256, "v2": 768}
+FEATURES: dict[Version, int] = {"v1": 256, "v2": 768}
 SAMPLE_RATES = (32_000, 40_000, 48_000)
 
 
@@ -23,7 +25,7 @@ class VoiceModelUnusable(PipelineError):
 class Architecture:
     """Hyper-parameters of a synthesiser; models of equal architecture can be computed in one batch."""
 
-    version: str  # "v1": features of layer 9, projected; "v2": of layer 12
+    version: Version  # "v1": features of layer 9, projected; "v2": of layer 12
     pitched: bool  # whether it has an embedding of pitch and a harmonic source
     inter: int  # width of latents
     hidden: int  # of the prior encoder and the flow
@@ -63,8 +65,11 @@ def read_architecture(config: Any, version: Any, f0: Any, speakers: int) -> Arch
     Raises:
         VoiceModelUnusable: something that is no such list, or a network unlike every RVC model.
     """
-    version = "v1" if version is None else version
-    if version not in FEATURES:
+    known: Version
+    for known in FEATURES:
+        if (version or "v1") == known:
+            break
+    else:
         raise VoiceModelUnusable(f"its version is {_shown(version)}; v1 and v2 are known")
     f0 = 1 if f0 is None else f0
     if f0 not in (0, 1, "0", "1"):
@@ -77,7 +82,7 @@ def read_architecture(config: Any, version: Any, f0: Any, speakers: int) -> Arch
     if not isinstance(dilations, list | tuple) or not 1 <= len(dilations) <= 4:
         raise VoiceModelUnusable("its list of dilations is none")
     made = Architecture(
-        version=version,
+        version=known,
         pitched=bool(int(f0)),
         inter=_number(config[2], "inter_channels", 2, 1024),
         hidden=_number(config[3], "hidden_channels", 2, 1024),

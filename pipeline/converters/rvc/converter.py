@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -11,13 +12,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.converters.base import ControlRows, check_block
-from pipeline.converters.rvc.architecture import Architecture
+from pipeline.converters.rvc.architecture import Architecture, Version
 from pipeline.converters.rvc.listening import Listening, give, listen, open_listening, reset_listening
 from pipeline.converters.rvc.rows import Models, RvcVoices
 from pipeline.converters.rvc.singing import Content, Hearing, Memory, Singer
 from pipeline.converters.rvc.synthesiser import Synthesiser
 from pipeline.converters.rvc.timing import LIVE, SAMPLE_RATE, Timing
+from pipeline.converters.rvc.voice import RvcVoice
 from pipeline.pitch import live
+from pipeline.voice import Target
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int64]
@@ -34,10 +37,10 @@ class RvcState:
     unknown: Float  # (rows, 0): no pitch is known
     f0_in_hz: Tensor
     f0_out_hz: Tensor
-    hearings: dict[str, Hearing] = field(default_factory=dict)  # by version
+    hearings: dict[Version, Hearing] = field(default_factory=dict)  # by version
     memories: dict[Architecture, Memory] = field(default_factory=dict)
     singers: dict[Synthesiser, Singer] = field(default_factory=dict)
-    found: dict[str, Tensor] = field(default_factory=dict)  # by version: content after retrieval
+    found: dict[Version, Tensor] = field(default_factory=dict)  # by version: content after retrieval
     last: list[Synthesiser | None] = field(default_factory=list)  # who sang in each row last
 
     def reset(self, row: int) -> None:
@@ -79,9 +82,23 @@ class Rvc:
         self.delay = timing.delay
         self._make_content = content
         self._content: Content | None = None
+        self._preparing = threading.Lock()
         self._device, self._dtype, self._graphs = torch.device(device), dtype, graphs
         self._models = Models(self._device, dtype)
         self._tables = live.make_tables()
+
+    def prepare(self, voice: Target) -> None:
+        """Load the content encoder, and bring the voice's network to the device.
+
+        Raises:
+            WeightsUnavailable: ContentVec is not here; names the command that fetches it.
+            WeightsCorrupt: it is damaged.
+        """
+        with self._preparing:
+            if self._content is None:
+                self._content = self._make_content(self._device, self._dtype)
+            if isinstance(voice, RvcVoice):
+                self._models.get(voice.synthesiser)
 
     def open(self, rows: int) -> RvcState:
         """Allocate the state of `rows` streams."""
@@ -164,7 +181,7 @@ class Rvc:
 
     def _sing(self, state: RvcState, rows: Int, sound: Tensor, voices: RvcVoices, made: Tensor) -> None:
         """Fill `made` (n, block) where `rows` have voices: content for all, then each model its rows."""
-        by_version: dict[str, list[int]] = {}
+        by_version: dict[Version, list[int]] = {}
         by_model: dict[Synthesiser, list[int]] = {}
         for place, row in enumerate(rows):
             network = voices.networks[row]
@@ -193,7 +210,7 @@ class Rvc:
         """Make ready what a model needs that has not sung in a row before."""
         size, rows, timing = network.architecture, state.rows, self.timing
         if self._content is None:
-            self._content = self._make_content(self._device, self._dtype)
+            raise ValueError("prepare a voice before it sings")
         if size.version not in state.hearings:
             state.hearings[size.version] = Hearing(
                 self._content, size.version, rows, timing, self._device, self._dtype, self._graphs
@@ -219,7 +236,7 @@ class Rvc:
         for old in [one for one in state.singers if one not in state.last]:
             del state.singers[old]
 
-    def _retrieve(self, state: RvcState, version: str, rows: Tensor, voices: RvcVoices) -> None:
+    def _retrieve(self, state: RvcState, version: Version, rows: Tensor, voices: RvcVoices) -> None:
         heard, found = state.hearings[version].features, state.found[version]
         found[rows] = heard[rows]
         for row in rows.tolist():

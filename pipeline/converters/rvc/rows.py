@@ -11,7 +11,7 @@ import torch
 from pipeline.converters.blend import check_share
 from pipeline.converters.rvc.synthesiser import Synthesiser
 from pipeline.converters.rvc.voice import RvcVoice
-from pipeline.voice import Target
+from pipeline.voice import Target, Voice
 
 
 class Models:
@@ -54,7 +54,7 @@ class RvcVoices:
             ValueError: a voice of another kind.
         """
         if not isinstance(voice, RvcVoice):
-            raise ValueError(f"{voice.name!r} is no RVC voice: `native` or `classic` sing it")
+            raise ValueError(f"{voice.name!r} can only be sung by {voice.converters[0]!r}")
         settings = voice.settings
         self.networks[row] = self._models.get(voice.synthesiser)
         self.voices[row] = voice
@@ -70,7 +70,7 @@ class RvcVoices:
         self.log_f0[row] = self.semitones[row] = self.formant[row] = 0.0
         self.rms_mix[row] = 1.0
 
-    def blend(self, row: int, voice: Target | None, share: float) -> None:
+    def blend(self, row: int, voice: Voice | None, share: float) -> None:
         """RVC voices are whole networks, which do not blend; merge two of one kind instead.
 
         Raises:

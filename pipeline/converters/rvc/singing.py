@@ -13,7 +13,7 @@ from torch import Tensor
 
 from kernels.noise import normal
 from kernels.replay import Replay
-from pipeline.converters.rvc.architecture import FEATURES
+from pipeline.converters.rvc.architecture import FEATURES, Version
 from pipeline.converters.rvc.rates import Decimator, Interpolator
 from pipeline.converters.rvc.shaping import coarse_pitch, protect, to_pitch_rate
 from pipeline.converters.rvc.synthesiser import Synthesiser
@@ -27,7 +27,7 @@ NOISE_PLACES = 1 << 40  # the source's noise is drawn from here on, the latents'
 class Content(Protocol):
     """A content encoder."""
 
-    def encode(self, audio: Tensor, version: str) -> Tensor:
+    def encode(self, audio: Tensor, version: Version) -> Tensor:
         """(n, samples) at 16 kHz -> (n, frames, width), 50 frames a second."""
 
 
@@ -37,7 +37,7 @@ class Hearing:
     def __init__(
         self,
         encoder: Content,
-        version: str,
+        version: Version,
         rows: int,
         timing: Timing,
         device: torch.device,

@@ -2,8 +2,8 @@
 
 Frames are those of the latents, 10 ms. After a step all input is known to *now*; frames are known to LAG before
 it (content features reach 5 ms beyond their frame, the filter before them 5 ms, the pitch tracker 10 ms), and
-those that are sung end `ahead` frames before that. What is ahead is computed with every step anew, and only then
-final.
+those that are sung end `ahead` frames before that. What is ahead is computed with every step anew, and only
+then final.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from torch import Tensor
 
@@ -51,6 +51,8 @@ class RvcSettings:
 @dataclass(frozen=True, eq=False)
 class RvcVoice(Target):
     """A voice that somebody has trained with RVC."""
+
+    converters: ClassVar[tuple[str, ...]] = ("rvc", "passthrough")
 
     synthesiser: Synthesiser
     retrieval: Retrieval | None = None
