@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -72,6 +73,11 @@ class Target:
         """Pitch in the middle of the voice's range in Hz, None where it is not known."""
         raise NotImplementedError
 
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all that is heard of the voice, for caches."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True)
 class Voice(Target):
@@ -89,6 +95,18 @@ class Voice(Target):
     def median_f0_hz(self) -> float:
         """Pitch in the middle of the voice's range, in Hz."""
         return float(self.f0_hz[2])
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all that is heard of the voice, for caches."""
+        digest, t = hashlib.blake2b(digest_size=16), self.timbre
+        for array in (self.f0_hz, t.unvoiced, t.voiced, t.classes, t.breath, self.embedding):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(str(t.bandwidth_hz).encode())
+        if self.bank is not None:
+            digest.update(self.bank.network.encode())
+            digest.update(self.bank.shapes.tobytes())
+        return digest.hexdigest()
 
 
 def measured(voice: Target) -> Voice:

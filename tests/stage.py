@@ -12,8 +12,10 @@ from pipeline.converters.base import ControlRows, Controls
 from pipeline.converters.blend import Blend
 from pipeline.synthetic import glide, rest, sing, vibrato
 from pipeline.voice import Voice
+from tests import rvc
 
 RATE = 48_000
+RVC = rvc.voice(median_f0_hz=200.0)
 
 
 def phrase(seed: int = 1, hz: float = 190.0) -> np.ndarray:
@@ -34,10 +36,10 @@ def phrase(seed: int = 1, hz: float = 190.0) -> np.ndarray:
 
 
 class Stage:
-    """A converter with some rows, stepped by hand."""
+    """A converter with some rows, stepped by hand. `rvc` sings a voice of its own kind in place of any other."""
 
     def __init__(self, name: str, rows: int = 1) -> None:
-        self.converter = available()[name](480)
+        self.converter: Any = rvc.converter() if name == "rvc" else available()[name](480)
         self.state: Any = self.converter.open(rows)
         self.voices = self.converter.voice_rows(rows)
         self.controls = ControlRows(rows)
@@ -46,6 +48,10 @@ class Stage:
     def set(self, row: int, controls: Controls, voice: Voice | None = None, blend: Blend | None = None) -> None:
         """Give a row its controls and, unless None, its voice and a blend."""
         self.controls.set(row, controls)
+        if self.converter.name == "rvc":
+            if voice is not None:
+                self.voices.set(row, RVC)
+            return
         if voice is not None:
             self.voices.set(row, voice)
         if blend is not None:
@@ -60,6 +66,8 @@ class Stage:
             active[row] = True
         return self.converter.step(self.state, audio, self.voices, self.controls, active).numpy().copy()
 
-    def run(self, audio: np.ndarray, row: int = 0, size: int = 480) -> np.ndarray:
-        """Convert (samples,) in one row, block by block."""
+    def run(self, audio: np.ndarray, row: int = 0, size: int = 0) -> np.ndarray:
+        """Convert (samples,) in one row, block by block; what does not fill the last one is left out."""
+        size = size or self.converter.block
+        audio = audio[: len(audio) // size * size]
         return np.concatenate([self.step({row: audio[i : i + size]})[row] for i in range(0, len(audio), size)])

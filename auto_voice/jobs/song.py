@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +17,9 @@ from auto_voice.settings import Settings
 from auto_voice.storage.cache import ContentCache, content_key
 from auto_voice.utils.quality_metrics import described
 from pipeline import weights
-from pipeline.converters import DEFAULT, available
+from pipeline.converters import available
 from pipeline.converters.base import Controls
+from pipeline.converters.rvc.timing import WHOLE
 from pipeline.pitch import offline
 from pipeline.song import mix
 from pipeline.song.convert import convert_vocals, whole_octaves
@@ -27,7 +27,7 @@ from pipeline.song.pitch import Melody, track_pitch
 from pipeline.song.track import Track
 from pipeline.speaker import SAMPLE_RATE as SPEAKER_RATE
 from pipeline.speaker import SpeakerEncoder
-from pipeline.voice import Voice
+from pipeline.voice import Target, Voice
 
 Float = NDArray[np.float32]
 NO_VOICE_DB = -30.0  # vocals so far below the rest are none
@@ -48,7 +48,7 @@ class SongConverter:
         self._encoder: SpeakerEncoder | None = None
 
     def convert(
-        self, source: Path, request: SongRequest, voice: Voice, folder: Path, progress: Progress
+        self, source: Path, request: SongRequest, voice: Target, folder: Path, progress: Progress
     ) -> dict[str, Any]:
         """Convert one song into files in `folder`.
 
@@ -72,7 +72,8 @@ class SongConverter:
         if not melody.is_sung or not _audible(stems):
             notes.append("no vocals were found: this is the song as it was")
             return self._unchanged(stems, request, folder, notes, progress)
-        shift = 12.0 * whole_octaves(f0, voice.median_f0_hz) + request.pitch_shift_semitones
+        octaves = 0 if voice.median_f0_hz is None else whole_octaves(f0, voice.median_f0_hz)
+        shift = 12.0 * octaves + request.pitch_shift_semitones
         vocals = self._converted(stems, melody, voice, shift, request.use_cache, progress)
         gain = mix.matching_gain(vocals, stems.vocals)
         files = self._write(vocals, stems, gain, request, folder, lambda part: progress("mixing", 0.7 * part))
@@ -85,15 +86,17 @@ class SongConverter:
         self,
         stems: Stems,
         melody: Melody,
-        voice: Voice,
+        voice: Target,
         semitones: float,
         use_cache: bool,
         progress: Progress,
     ) -> Track:
         controls = Controls(pitch_semitones=semitones, auto_pitch=False, gate_db=-100.0)
-        converter = available()[DEFAULT](480)
+        known = available(models_dir=self._settings.storage.models_dir, timing=WHOLE)
+        converter = known[voice.converters[0]](480)
 
         def build(folder: Path) -> None:
+            converter.prepare(voice)
             convert_vocals(
                 stems.vocals,
                 folder / "vocals.wav",
@@ -104,7 +107,7 @@ class SongConverter:
                 melody,
             )
 
-        key = content_key(stems.key, converter.name, _fingerprint(voice), semitones)
+        key = content_key(stems.key, converter.name, voice.fingerprint, semitones)
         folder, _ = self.parts.entry("conversion", key, use_cache, build, lambda: progress("conversion", 0.0))
         progress("conversion", 1.0)
         return Track(folder / "vocals.wav")
@@ -176,14 +179,15 @@ class SongConverter:
         }
 
     def _quality(
-        self, before: Track, after: Track, f0: Float, voice: Voice, semitones: float
+        self, before: Track, after: Track, f0: Float, voice: Target, semitones: float
     ) -> dict[str, Any]:
         models_dir = self._settings.storage.models_dir
         heard = track_pitch(after, weights.fetch("swiftf0", models_dir), lambda part: None).f0_hz
         if self._encoder is None:
             self._encoder = SpeakerEncoder(weights.fetch("resemblyzer", models_dir))
+        target = voice.embedding if isinstance(voice, Voice) else None
         own, source = (self._encoder.embed(_sung_part(track, f0)) for track in (after, before))
-        return described(f0, heard, voice.embedding, own, source, semitones)
+        return described(f0, heard, target, own, source, semitones)
 
 
 def _audible(stems: Stems) -> bool:
@@ -199,15 +203,3 @@ def _sung_part(track: Track, f0: Float) -> Float:
     start = round(most * offline.HOP_S * track.sample_rate)
     part = track.read(start, min(round(EMBEDDED_S * track.sample_rate), track.frames - start))
     return np.asarray(soxr.resample(part.mean(0), track.sample_rate, SPEAKER_RATE), np.float32)
-
-
-def _fingerprint(voice: Voice) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    timbre = voice.timbre
-    for array in (voice.f0_hz, timbre.unvoiced, timbre.voiced, timbre.classes, timbre.breath, voice.embedding):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    digest.update(str(timbre.bandwidth_hz).encode())
-    if voice.bank is not None:
-        digest.update(voice.bank.network.encode())
-        digest.update(voice.bank.shapes.tobytes())
-    return digest.hexdigest()

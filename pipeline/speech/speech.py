@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kernels.resampler import StreamResampler
-from pipeline.converters import DEFAULT, available
+from pipeline.converters import available
 from pipeline.converters.base import Controls, Converter
+from pipeline.converters.rvc.timing import PARTS
 from pipeline.song.convert import Stream
 from pipeline.speech import kokoro
 from pipeline.speech.errors import NothingToSay
 from pipeline.speech.languages import DEFAULT_LANGUAGE, Speaker, language
 from pipeline.speech.limits import check_text
 from pipeline.speech.sentences import parts
-from pipeline.voice import Voice
+from pipeline.voice import Target
 
 Float = NDArray[np.float32]
 
@@ -27,8 +28,10 @@ PAUSE_S = 0.25  # after each part, at speed 1
 STEP_S = 0.5  # that the converter takes at a time
 
 
-def shift_between(speaker: Speaker, voice: Voice) -> float:
-    """Semitones that bring a speaker's pitch to a voice's."""
+def shift_between(speaker: Speaker, voice: Target) -> float:
+    """Semitones that bring a speaker's pitch to a voice's, 0 where that is not known."""
+    if voice.median_f0_hz is None:
+        return 0.0
     distance = 12.0 * math.log2(voice.median_f0_hz / speaker.median_hz)
     return max(-MOST_SHIFT, min(MOST_SHIFT, distance))
 
@@ -38,7 +41,6 @@ class Speech:
 
     Args:
         models_dir: the folder of weights; what is missing is downloaded.
-        make: makes the converter, from the samples of a block.
         threads: of the synthesiser.
 
     Raises:
@@ -46,19 +48,28 @@ class Speech:
         WeightsUnavailable, WeightsCorrupt: as `pipeline.weights.fetch`.
     """
 
-    def __init__(
-        self, models_dir: Path, make: Callable[[int], Converter] | None = None, threads: int = 1
-    ) -> None:
-        self._kokoro = kokoro.Kokoro(models_dir, threads)
-        self._converter = (make or available()[DEFAULT])(480)
+    sample_rate = 48_000  # of what is spoken, in Hz
 
-    @property
-    def sample_rate(self) -> int:
-        """Of what is spoken, in Hz."""
-        return self._converter.sample_rate
+    def __init__(self, models_dir: Path, threads: int = 1) -> None:
+        self._kokoro = kokoro.Kokoro(models_dir, threads)
+        self._make = available(models_dir=models_dir, timing=PARTS)
+        self._made: dict[str, Converter] = {}
+
+    def _converter(self, voice: Target) -> Converter:
+        name = voice.converters[0]
+        if name not in self._made:
+            self._made[name] = self._make[name](480)
+        self._made[name].prepare(voice)
+        return self._made[name]
 
     def speak(
-        self, text: str, voice: Voice, *, spoken: str = DEFAULT_LANGUAGE, speed: float = 1.0, pitch: float = 0.0
+        self,
+        text: str,
+        voice: Target,
+        *,
+        spoken: str = DEFAULT_LANGUAGE,
+        speed: float = 1.0,
+        pitch: float = 0.0,
     ) -> Iterator[Float]:
         """Speak a text; each part is there as soon as it is made.
 
@@ -74,11 +85,12 @@ class Speech:
 
         Raises:
             TextTooLong, NothingToSay, InvalidLanguage, SynthesisFailed: what is wrong with the text.
+            WeightsUnavailable: the voice needs some that are not here.
         """
         text, tongue = check_text(text), language(spoken)
-        speaker = tongue.speaker_for(voice.median_f0_hz)
+        speaker = tongue.speaker_for(voice.median_f0_hz or tongue.speakers[0].median_hz)
         controls = Controls(shift_between(speaker, voice) + pitch, auto_pitch=False)
-        stream = Stream(self._converter, voice, controls, None)
+        stream = Stream(self._converter(voice), voice, controls, None)
         up = StreamResampler(kokoro.SAMPLE_RATE, stream.sample_rate)
         pause = np.zeros(round(PAUSE_S / speed * kokoro.SAMPLE_RATE), np.float32)
         heard = False

@@ -76,4 +76,5 @@ class Timing:
 
 
 LIVE = Timing()
+PARTS = Timing(stride=100, ahead=36, context=300, content=300)  # for speech, which is heard as it is made
 WHOLE = Timing(stride=1000, ahead=120, context=1520, content=1520)  # for songs: everything is in reach

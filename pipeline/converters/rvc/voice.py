@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import ClassVar, Protocol
 
 from torch import Tensor
@@ -67,3 +69,12 @@ class RvcVoice(Target):
     def median_f0_hz(self) -> float | None:
         """Pitch in the middle of the voice's range, where its owner has said it."""
         return self.settings.median_f0_hz
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of the network, the settings, and whether an index goes with them."""
+        digest = hashlib.blake2b(digest_size=16)
+        for tensor in self.synthesiser.state_dict().values():
+            digest.update(tensor.numpy().tobytes())
+        digest.update(repr((self.settings, self.retrieval is None)).encode())
+        return digest.hexdigest()
