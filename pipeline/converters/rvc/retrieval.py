@@ -1,9 +1,9 @@
 """What is sung, drawn towards what the voice itself once sang: features mixed with their nearest in an index.
 
-The mix is RVC's: the k nearest features of the voice, weighted by 1/d² of their squared distances d. The search
-is faiss's for "IVFn,Flat": the lists whose centroids are nearest to the query are looked through, exactly. It is
-written with torch so that it takes many rows, runs where the network runs, and asks nothing back from the device (a CUDA
-graph can hold it).
+The mix is RVC's: the k nearest features of the voice, weighted by 1/d² of their squared distances d. The
+search is faiss's for "IVFn,Flat": the lists whose centroids are nearest to the query are looked through,
+exactly. It is written with torch so that it takes many rows, runs where the network runs, and asks nothing
+back from the device (a CUDA graph can hold it).
 """
 
 from __future__ import annotations
