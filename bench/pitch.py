@@ -14,12 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import soxr
+import torch
 from numpy.typing import NDArray
 
 from auto_voice.settings import load_settings
 from bench.report import Report, parser
 from pipeline import io, weights
-from pipeline.pitch import live, offline
+from pipeline.errors import WeightsUnavailable
+from pipeline.pitch import fcpe, live, offline
+from pipeline.pitch.fcpe import Fcpe
+from pipeline.pitch.rmvpe import Rmvpe
 from pipeline.synthetic import glide, rest, sing, vibrato
 
 RATE = 48_000
@@ -94,7 +99,26 @@ def trackers(models: Path) -> dict[str, Tracker]:
         found = offline.track(audio, RATE, swift)
         return found.times_s, found.f0_hz
 
-    return {"live": run_live, "swiftf0": run_offline}
+    return {"live": run_live, "swiftf0": run_offline, **optional_trackers(models)}
+
+
+def optional_trackers(models: Path) -> dict[str, Tracker]:
+    """Those of RVC whose weights are there; tells how to get the others."""
+    found: dict[str, Tracker] = {}
+    for name, kind in (("fcpe", Fcpe), ("rmvpe", Rmvpe)):
+        try:
+            tracker = kind.load(weights.find(name, models))
+        except WeightsUnavailable as problem:
+            print(f"(no {name}: {problem.suggestions[0]})")
+            continue
+
+        def run(audio: NDArray[np.float32], tracker: Fcpe | Rmvpe = tracker) -> tuple[Array, Array]:
+            heard = np.ascontiguousarray(soxr.resample(audio, RATE, fcpe.SAMPLE_RATE), np.float32)
+            f0 = tracker.track(torch.from_numpy(heard).unsqueeze(0))[0].numpy()
+            return fcpe.HOP * np.arange(len(f0)) / fcpe.SAMPLE_RATE, f0
+
+        found[name] = run
+    return found
 
 
 def main() -> None:

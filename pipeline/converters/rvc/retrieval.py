@@ -1,9 +1,9 @@
 """What is sung, drawn towards what the voice itself once sang: features mixed with their nearest in an index.
 
-The mix is RVC's: the k nearest features of the voice, weighted by 1/d² of their squared distances d. The search
-is faiss's for "IVFn,Flat": the lists whose centroids are nearest to the query are looked through, exactly. It is
-written with torch so that it takes many rows, runs where the network runs, and asks nothing back from the device (a CUDA
-graph can hold it).
+The mix is RVC's: the k nearest features of the voice, weighted by 1/d² of their squared distances d. The
+search is faiss's for "IVFn,Flat": the lists whose centroids are nearest to the query are looked through,
+exactly. It is written with torch so that it takes many rows, runs where the network runs, and asks nothing
+back from the device (a CUDA graph can hold it).
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from torch import Tensor
 from pipeline.converters.rvc.index_file import IndexFile, read_index
 
 NEIGHBOURS = 8
-AT_ONCE = 1 << 24  # numbers of candidates that are gathered at a time
+AT_ONCE = {"cpu": 1 << 21}  # numbers of candidates gathered at a time: on a processor, what its cache holds
+AT_ONCE_ELSEWHERE = 1 << 26
 
 
 class Retrieval:
@@ -97,7 +98,8 @@ class Retrieval:
         """Squared distances and rows of `vectors`, both (n, k); inf and any row where there are fewer."""
         if not len(queries):
             return queries.new_zeros((0, k)), torch.zeros((0, k), dtype=torch.int64, device=queries.device)
-        chunk = max(1, AT_ONCE // (self._longest * self._probes * self.dims))
+        at_once = AT_ONCE.get(queries.device.type, AT_ONCE_ELSEWHERE)
+        chunk = max(1, at_once // (self._longest * self._probes * self.dims))
         parts = [self._look(part, k) for part in torch.split(queries, chunk)]
         return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
 

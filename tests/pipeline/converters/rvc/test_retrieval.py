@@ -39,7 +39,7 @@ def test_the_nearest_of_the_nearest_lists_are_found(probes: int, tmp_path: Path)
 def test_search_is_that_of_faiss(at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     faiss = pytest.importorskip("faiss")
     faiss.omp_set_num_threads(1)
-    monkeypatch.setattr(module, "AT_ONCE", at_once)
+    monkeypatch.setitem(module.AT_ONCE, "cpu", at_once)
     rng = np.random.default_rng(3)
     path = tmp_path / "added.index"
     vectors = np.repeat(rng.standard_normal((30, 256)), 20, 0) + 0.3 * rng.standard_normal((600, 256))
