@@ -1,8 +1,8 @@
 """What RVC voices cost: a full-size v2 model at 48 kHz with random weights, and a full-size content encoder.
 
 On the CPU: the real-time factor of each stage of a live step, of the whole step, and of a song. On a GPU
-(`--device cuda`): step times at 40 ms for more and more streams, launched kernel by kernel and as recorded graphs,
-with and without fused kernels, against the floor that the counted operations and bytes allow.
+(`--device cuda`): step times at 40 ms for more and more streams, launched kernel by kernel and as recorded
+graphs, with and without fused kernels, against the floor that the counted operations and bytes allow.
 Random weights cost what trained ones do; what comes out is noise.
 """
 
@@ -199,7 +199,9 @@ def on_gpu(report: Report, arguments: argparse.Namespace) -> None:
             if p99 >= LIMIT_MS:
                 break
             holds = count
-        report.add("streams" if way == "fused" else f"streams_{way}", holds, "", ">= 64" if way == "fused" else "")
+        report.add(
+            "streams" if way == "fused" else f"streams_{way}", holds, "", ">= 64" if way == "fused" else ""
+        )
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What tests of RVC voices share: small networks with random weights, and a content encoder that costs nothing."""
+"""What tests of RVC voices share: small networks with random weights, and a cheap content encoder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KERNELS = {32_000: (20, 16, 4, 4), 40_000: (16, 16, 4, 4), 48_000: (24, 20, 4, 4
 
 
 class Bands:
-    """A content encoder: the logarithm of what each of some random filters lets through, twice a frame's length."""
+    """A content encoder: the logarithm of what each of some random filters lets through."""
 
     def __init__(self) -> None:
         made = torch.Generator().manual_seed(1)
@@ -39,7 +39,7 @@ def architecture(
 ) -> Architecture:
     """A network of the real form, small."""
     sizes: dict[str, Any] = {"inter": 16, "hidden": 16, "filter": 32, "heads": 2, "layers": 2, "kernel": 3}
-    sizes |= {"res_kernels": (3, 7, 11), "res_dilations": ((1, 3, 5),) * 3, "width": 32}
+    sizes |= {"res_kernels": (3,), "res_dilations": ((1, 3),), "width": 16}
     sizes |= {"speakers": 3, "speaker_width": 8} | other
     return Architecture(
         version=version,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from pipeline.converters import available
@@ -36,7 +37,7 @@ def phrase(seed: int = 1, hz: float = 190.0) -> np.ndarray:
 
 
 class Stage:
-    """A converter with some rows, stepped by hand. `rvc` sings a voice of its own kind in place of any other."""
+    """A converter with some rows, stepped by hand; `rvc` sings a voice of its own kind whatever it is given."""
 
     def __init__(self, name: str, rows: int = 1) -> None:
         self.converter: Any = rvc.converter() if name == "rvc" else available()[name](480)
@@ -49,6 +50,8 @@ class Stage:
         """Give a row its controls and, unless None, its voice and a blend."""
         self.controls.set(row, controls)
         if self.converter.name == "rvc":
+            if blend is not None:
+                pytest.skip("voices of rvc do not blend")
             if voice is not None:
                 self.voices.set(row, RVC)
             return

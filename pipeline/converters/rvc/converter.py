@@ -47,10 +47,11 @@ class RvcState:
         """Forget everything a row has heard."""
         reset_listening(self.listening, row)
         live.reset_row(self.pitch, row)
-        for hearing in self.hearings.values():
-            hearing.reset(row)
-        for memory in self.memories.values():
-            memory.reset(row)
+        with torch.inference_mode():
+            for hearing in self.hearings.values():
+                hearing.reset(row)
+            for memory in self.memories.values():
+                memory.reset(row)
 
 
 class Rvc:

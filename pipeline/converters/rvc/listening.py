@@ -17,6 +17,7 @@ HOP = live.HOP  # two of them are a frame
 HELD_FALL = 0.97  # of the last sample of an old voice, at each sample of the new one: 0.7 ms
 KNOWN_S = 0.3  # voiced seconds before a singer's pitch is known
 LOUDNESS_FRAMES = 50  # loudness is measured over half a second, as RVC does
+THROUGH_OPEN, THROUGH_CLOSE = 0.75, 0.6  # part of the way that it moves in a frame, for what is made
 SILENCE_DB = -100.0  # a gate at this threshold never closes on sound
 
 Float = NDArray[np.float32]
@@ -30,7 +31,8 @@ class Listening(NamedTuple):
 
     position: Int  # (rows,) samples taken
     sound: Float  # (rows, ring) gated input
-    gain: Float  # (rows, frames of the ring) what the gate let through
+    through: Float  # (rows,) gain in force of what is made of it, and ...
+    gain: Float  # (rows, frames of the ring) ... that of each frame
     gate: Float  # (rows,) gain in force
     power: Double  # (rows, frames of the ring) mean squares of the input by frame
     sung: Double  # (rows, LOUDNESS_FRAMES) and of the output
@@ -52,6 +54,7 @@ def open_listening(rows: int, timing: Timing) -> Listening:
     state = Listening(
         position=np.zeros(rows, np.int64),
         sound=np.zeros((rows, frames * FRAME), real),
+        through=np.zeros(rows, real),
         gain=np.zeros((rows, frames), real),
         gate=np.zeros(rows, real),
         power=np.zeros((rows, frames)),
@@ -79,6 +82,14 @@ def reset_listening(state: Listening, row: int) -> None:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
+def _towards(gain: float, open_: bool, pace: float) -> float:
+    """A gain that has moved part of its way to 1 or 0, and arrives there."""
+    target = 1.0 if open_ else 0.0
+    gain += pace * (target - gain)
+    return target if abs(gain - target) < 1e-3 else gain
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def _take_frame(s: Listening, r: int, x: Float, threshold_db: float) -> None:
     """Put FRAME samples into the ring, fading to silence while they are quieter than the threshold."""
     start = s.position[r]
@@ -91,20 +102,18 @@ def _take_frame(s: Listening, r: int, x: Float, threshold_db: float) -> None:
         s.sound[r, (start + i) % size] = value
     power /= FRAME
     frame = start // FRAME % s.gain.shape[1]
-    threshold = 0.0 if threshold_db <= SILENCE_DB else 10.0 ** (threshold_db / 10.0)
-    open_ = power > threshold
-    old = s.gate[r]
-    target = np.float32(1.0) if open_ else np.float32(0.0)
+    open_ = threshold_db <= SILENCE_DB or power > 10.0 ** (threshold_db / 10.0)
     # the gate of the other converters moves twice in this time
-    pace = GATE_OPEN if open_ else GATE_CLOSE
-    new = old + np.float32(1.0 - (1.0 - pace) ** 2) * (target - old)
-    if abs(new - target) < 1e-3:
-        new = target
+    pace = 1.0 - (1.0 - (GATE_OPEN if open_ else GATE_CLOSE)) ** 2
+    old = s.gate[r]
+    new = _towards(old, open_, pace)
     s.gate[r] = new
-    s.gain[r, frame] = new
     if old < 1.0 or new < 1.0:
         for i in range(FRAME):
             s.sound[r, (start + i) % size] *= old + (new - old) * np.float32((i + 1) / FRAME)
+    heard = open_ and power > 0.0  # a network makes sound of silence, too
+    s.through[r] = _towards(s.through[r], heard, THROUGH_OPEN if heard else THROUGH_CLOSE)
+    s.gain[r, frame] = s.through[r]
     s.power[r, frame] = power
     s.position[r] = start + FRAME
 

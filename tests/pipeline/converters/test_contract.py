@@ -30,7 +30,7 @@ def blend(request: pytest.FixtureRequest, aria: Voice) -> Blend | None:
     return None if request.param is None else Blend(aria, request.param)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted({*NAMES} - {"rvc"}))  # which has its own: it is slow
 @settings(max_examples=12)
 @given(data=st.data())
 def test_block_invariance(name: str, bruno: Voice, blend: Blend | None, data: st.DataObject) -> None:
@@ -73,7 +73,7 @@ def test_row_isolation(name: str, bruno: Voice, aria: Voice, blend: Blend | None
             rows[2] = mine[block] * 0.5
         if i == 12:
             crowd.state.reset(0)
-            crowd.set(0, Controls(pitch_semitones=7), bruno, Blend(aria, 0.8))
+            crowd.set(0, Controls(pitch_semitones=7), bruno, None if name == "rvc" else Blend(aria, 0.8))
         if i == 30:
             crowd.voices.clear(0)
         got.append(crowd.step(rows)[1])

@@ -15,7 +15,9 @@ FRAMES = 60
 
 def _given(rate: int) -> tuple[Generator, Tensor, Tensor, Tensor]:
     """A decoder, latents, a speaker and a source."""
-    network = synthesiser(3, architecture(rate))
+    network = synthesiser(
+        3, architecture(rate, res_kernels=(3, 7, 11), res_dilations=((1, 3, 5),) * 3, width=32)
+    )
     random = torch.Generator().manual_seed(5)
     latent = torch.randn(2, 16, FRAMES, generator=random)
     f0 = 180 + 40 * torch.randn(2, FRAMES, generator=random)
