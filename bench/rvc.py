@@ -2,7 +2,7 @@
 
 On the CPU: the real-time factor of each stage of a live step, of the whole step, and of a song. On a GPU
 (`--device cuda`): step times at 40 ms for more and more streams, launched kernel by kernel and as recorded
-graphs, with and without fused kernels, against the floor that the counted operations and bytes allow.
+graphs, against the floor that the counted operations and bytes allow.
 Random weights cost what trained ones do; what comes out is noise.
 """
 
@@ -19,9 +19,9 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.report import Report, parser
+from bench.untrained import full_size_content, full_size_voice
 from pipeline.content_vec import ContentVec
 from pipeline.converters.base import ControlRows, Controls
-from pipeline.converters.rvc.architecture import Architecture
 from pipeline.converters.rvc.converter import Rvc
 from pipeline.converters.rvc.rates import Decimator, Interpolator
 from pipeline.converters.rvc.shaping import coarse_pitch
@@ -31,43 +31,10 @@ from pipeline.converters.rvc.timing import WHOLE, Timing
 from pipeline.converters.rvc.voice import RvcVoice
 from pipeline.vocoder.history import History
 
-FULL = Architecture(
-    version="v2",
-    pitched=True,
-    inter=192,
-    hidden=192,
-    filter=768,
-    heads=2,
-    layers=6,
-    kernel=3,
-    res_kernels=(3, 7, 11),
-    res_dilations=((1, 3, 5),) * 3,
-    rates=(12, 10, 2, 2),
-    up_kernels=(24, 20, 4, 4),
-    width=512,
-    speakers=109,
-    speaker_width=256,
-    sample_rate=48_000,
-)
 COUNTS = (1, 2, 4, 8, 16, 24, 32, 48, 64, 80, 96, 128)
 LIMIT_MS = 40.0
 # dense peak without sparsity, and memory bandwidth, as NVIDIA's data sheets give them
 CARDS = {"H200": (989e12, 4.8e12), "H100": (989e12, 3.35e12), "A100": (312e12, 2.0e12)}
-
-
-def full_size_content(device: torch.device, dtype: torch.dtype) -> ContentVec:
-    """HuBERT base with random weights."""
-    from torchaudio.models import hubert_base
-
-    torch.manual_seed(0)
-    network = hubert_base().to(device, dtype).eval().requires_grad_(False)
-    return ContentVec(network, None, 768, False)
-
-
-def full_size_voice(seed: int = 0) -> RvcVoice:
-    """A voice of full size with random weights."""
-    torch.manual_seed(seed)
-    return RvcVoice(f"random-{seed}", f"Random {seed}", Synthesiser(FULL).eval().requires_grad_(False))
 
 
 def timed(call: Callable[[], object], repeats: int) -> list[float]:
@@ -145,8 +112,8 @@ class Streams:
 def on_cpu(report: Report, arguments: argparse.Namespace) -> None:
     """Real-time factors."""
     torch.set_num_threads(arguments.threads)
-    device, n = torch.device("cpu"), arguments.repeats
-    content, voice = full_size_content(device, torch.float32), full_size_voice()
+    n = arguments.repeats
+    content, voice = full_size_content(), full_size_voice()
     for stride in (4, 16):
         timing = Timing(stride=stride)
         with torch.inference_mode():
@@ -179,28 +146,26 @@ def on_gpu(report: Report, arguments: argparse.Namespace) -> None:
     card = torch.cuda.get_device_name(arguments.device)
     report.machine += f", {card}"
     device, timing = torch.device(arguments.device), Timing()
-    cpu = full_size_content(torch.device("cpu"), torch.float32)
+    cpu = full_size_content()
     voice = full_size_voice()
     for count in (1, 64):
         floor = floor_ms(cpu, voice.synthesiser, timing, count, card)
         report.add(f"floor_{count}_ms", floor, "ms")
     content = full_size_content(device, torch.bfloat16)
-    for way, graphs, fused in (("eager", False, False), ("graph", True, False), ("fused", True, True)):
+    for way, graphs in (("eager", False), ("graph", True)):
         holds = 0
         for count in COUNTS:
-            converter = Rvc(
-                lambda *_: content, timing, arguments.device, torch.bfloat16, graphs=graphs, fused=fused
-            )
+            converter = Rvc(lambda *_: content, timing, arguments.device, torch.bfloat16, graphs=graphs)
             took = timed(Streams(converter, voice, count).step, arguments.repeats)
             p99 = float(np.percentile(took, 99))
             report.percentiles(f"{way}_{count}_streams", took, "ms")
-            if way == "fused" and count == 1:
+            if way == "graph" and count == 1:
                 report.add("one_stream_p50_ms", float(np.median(took)), "ms", "<= 5", len(took))
             if p99 >= LIMIT_MS:
                 break
             holds = count
         report.add(
-            "streams" if way == "fused" else f"streams_{way}", holds, "", ">= 64" if way == "fused" else ""
+            "streams" if way == "graph" else "streams_eager", holds, "", ">= 64" if way == "graph" else ""
         )
 
 
