@@ -35,7 +35,7 @@ from pipeline.voice_file import load_voice
 RATE = 48_000
 CONTROLS = Controls(auto_pitch=False)
 TIMINGS = {
-    "rvc_20ms": Timing(ahead=1),
+    "rvc_30ms": Timing(ahead=2),
     "rvc_40ms": Timing(ahead=3),
     "rvc": LIVE,
     "rvc_60ms_context_2s": Timing(context=200, content=200),

@@ -15,7 +15,7 @@ from pipeline.converters.base import ControlRows, check_block
 from pipeline.converters.rvc.architecture import Architecture, Version
 from pipeline.converters.rvc.listening import Listening, give, listen, open_listening, reset_listening
 from pipeline.converters.rvc.rows import Models, RvcVoices
-from pipeline.converters.rvc.singing import Content, Hearing, Memory, Singer
+from pipeline.converters.rvc.singing import PARAMETERS, Content, Hearing, Memory, Singer
 from pipeline.converters.rvc.synthesiser import Synthesiser
 from pipeline.converters.rvc.timing import LIVE, SAMPLE_RATE, Timing
 from pipeline.converters.rvc.voice import RvcVoice
@@ -168,7 +168,8 @@ class Rvc:
         )
         made = np.zeros((len(rows), self.hop), np.float32)
         with torch.inference_mode():
-            self._sing(state, rows, torch.from_numpy(gated), voices, torch.from_numpy(made))
+            formants = controls.formant_semitones.numpy()
+            self._sing(state, rows, torch.from_numpy(gated), voices, formants, torch.from_numpy(made))
         give(
             rows,
             state.listening,
@@ -180,7 +181,15 @@ class Rvc:
             y,
         )
 
-    def _sing(self, state: RvcState, rows: Int, sound: Tensor, voices: RvcVoices, made: Tensor) -> None:
+    def _sing(
+        self,
+        state: RvcState,
+        rows: Int,
+        sound: Tensor,
+        voices: RvcVoices,
+        formants: Float,
+        made: Tensor,
+    ) -> None:
         """Fill `made` (n, block) where `rows` have voices: content for all, then each model its rows."""
         by_version: dict[Version, list[int]] = {}
         by_model: dict[Synthesiser, list[int]] = {}
@@ -198,13 +207,14 @@ class Rvc:
             self._retrieve(state, version, speaking, voices)
         for network, places in by_model.items():
             there = rows[places]
-            inputs = torch.zeros(len(places), self.timing.stride + 2)
+            inputs = torch.zeros(len(places), self.timing.stride + PARAMETERS)
             inputs[:, : self.timing.stride] = torch.from_numpy(state.listening.f0_hz[there])
             for i, row in enumerate(there):
                 voice = voices.voices[row]
                 assert voice is not None
                 inputs[i, self.timing.stride] = voice.settings.speaker
                 inputs[i, self.timing.stride + 1] = voice.settings.protect
+                inputs[i, self.timing.stride + 2] = 2.0 ** float((formants[row] + voices.formant[row]) / 12.0)
             made[places] = state.singers[network].sing(torch.from_numpy(there), inputs)
 
     def _change(self, state: RvcState, row: int, network: Synthesiser) -> None:

@@ -6,6 +6,7 @@ are filled up with it), and looks at no value: a step can be recorded as a CUDA 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -14,13 +15,15 @@ from torch import Tensor
 from kernels.noise import normal
 from kernels.replay import Replay
 from pipeline.converters.rvc.architecture import FEATURES, Version
+from pipeline.converters.rvc.formants import FormantShift
 from pipeline.converters.rvc.rates import Decimator, Interpolator
 from pipeline.converters.rvc.shaping import coarse_pitch, protect, to_pitch_rate
 from pipeline.converters.rvc.synthesiser import Synthesiser
 from pipeline.converters.rvc.timing import FRAME, Timing
 from pipeline.vocoder.history import History, history_size
 
-PARAMETERS = 2  # of a row, beside its pitch: which speaker, how much of what is found in unvoiced frames
+# of a row, beside its pitch: which speaker, how much of what is found in unvoiced frames, the formants' factor
+PARAMETERS = 3
 NOISE_PLACES = 1 << 40  # the source's noise is drawn from here on, the latents' before
 
 
@@ -88,7 +91,8 @@ class Memory:
         self.frame = zeros(kind=torch.int64)  # frames known so far
         self.phase = zeros(kind=torch.float64)  # of the source before the first frame that is not final, cycles
         self.past = zeros(decoder_memory(network))
-        self.made = zeros(Interpolator(size.sample_rate).side, kind=torch.float32)  # the decoder's last samples
+        sides = Interpolator(size.sample_rate).side + FormantShift(size.sample_rate).side
+        self.made = zeros(sides, kind=torch.float32)  # the decoder's last samples
         self.seed = zeros(kind=torch.int64)
 
     def reset(self, row: int) -> None:
@@ -136,7 +140,10 @@ class Singer:
         self._network, self._memory, self._timing = network, memory, timing
         self._heard, self._found = heard, found
         self._interpolator = Interpolator(network.architecture.sample_rate).to(device)
-        self._replay = Replay(self._step, timing.stride + PARAMETERS, rows, device, graphs)
+        self._formants = FormantShift(network.architecture.sample_rate).to(device)
+        inputs = timing.stride + PARAMETERS
+        self._plain = Replay(partial(self._step, False), inputs, rows, device, graphs)
+        self._shifted = Replay(partial(self._step, True), inputs, rows, device, graphs)
 
     def sing(self, rows: Tensor, inputs: Tensor) -> Tensor:
         """A block of n `rows`.
@@ -144,22 +151,23 @@ class Singer:
         Args:
             rows: (n,) int64.
             inputs: (n, stride + PARAMETERS): the pitch to sing of the newest frames in Hz, 0 unvoiced; the
-                speaker; `protect`.
+                speaker; `protect`; the factor by which formants move.
 
         Returns:
             (n, block) at 48 kHz, on the CPU.
         """
-        return self._replay(rows, inputs)
+        shifted = bool((inputs[:, self._timing.stride + 2] != 1.0).any())
+        return (self._shifted if shifted else self._plain)(rows, inputs)
 
-    def _step(self, rows: Tensor, inputs: Tensor) -> Tensor:
+    def _step(self, shifted: bool, rows: Tensor, inputs: Tensor) -> Tensor:
         net, memory, timing, size = self._network, self._memory, self._timing, self._network.architecture
-        speaker_id, amount = inputs[:, timing.stride].long(), inputs[:, timing.stride + 1]
+        speaker_id, amount, factor = inputs[:, timing.stride :].unbind(1)
         f0_hz = torch.cat((memory.f0_hz[rows], inputs[:, : timing.stride]), 1)[:, timing.stride :]
         memory.f0_hz[rows] = f0_hz
         said = self._said(rows, f0_hz, amount)
         known = memory.frame[rows] + timing.stride
         memory.frame[rows] = known
-        speaker = net.speaker(speaker_id)
+        speaker = net.speaker(speaker_id.long())
         pitch = coarse_pitch(f0_hz) if size.pitched else None
         mean, log_std = net.enc_p(said, pitch)
         flowing = timing.flowing
@@ -176,9 +184,19 @@ class Singer:
         memory.past[rows] = past.kept()
         joined = torch.cat((memory.made[rows], sound), 1)
         end = timing.stride * size.hop
-        memory.made[rows] = joined[:, end : end + self._interpolator.side]
-        made: Tensor = self._interpolator(joined, timing.stride * FRAME)
+        memory.made[rows] = joined[:, end : end + memory.made.shape[1]]
+        made: Tensor = self._interpolator(self._shaped(joined, factor, shifted), timing.stride * FRAME)
         return made
+
+    def _shaped(self, joined: Tensor, factor: Tensor, shifted: bool) -> Tensor:
+        """What was decoded, from where the interpolator begins, its formants moved where that is asked."""
+        side = self._formants.side
+        plain = joined[:, side:]
+        if not shifted:
+            return plain
+        hop = self._formants.hop
+        moved = self._formants(joined[:, : (joined.shape[1] - 2 * side) // hop * hop + 2 * side], factor)
+        return torch.where(factor[:, None] == 1.0, plain[:, : moved.shape[1]], moved)
 
     def _said(self, rows: Tensor, f0_hz: Tensor, amount: Tensor) -> Tensor:
         """Content of all frames of the context (n, context, features)."""

@@ -36,8 +36,8 @@ class Timing:
     def __post_init__(self) -> None:
         if self.stride < 2 or self.stride % 2:
             raise ValueError(f"a step takes an even number of frames of 10 ms, not {self.stride}")
-        if not 1 <= self.ahead <= 400:
-            raise ValueError(f"the look-ahead is 1 to 400 frames, not {self.ahead}")
+        if not 2 <= self.ahead <= 400:
+            raise ValueError(f"the look-ahead is 2 to 400 frames, not {self.ahead}")
         if min(self.context, self.content) < self.computed + 1 or self.context % 2 or self.content % 2:
             raise ValueError(
                 f"the context must be an even number of frames above {self.computed}, "

@@ -88,7 +88,7 @@ def test_less_look_ahead_and_context_cost_something() -> None:
     audio = np.pad(phrase()[4800:38400], (0, 28800))[None]
     reference, default, hasty = (
         Rows(made, voice()).run(audio)[0][made.delay : made.delay + 28800]
-        for made in (converter(Timing(20, 40, 200, 100)), converter(), converter(Timing(4, 1, 30, 30)))
+        for made in (converter(Timing(20, 40, 200, 100)), converter(), converter(Timing(4, 2, 30, 30)))
     )
     assert _apart(default, reference) < _apart(hasty, reference)
 
