@@ -40,9 +40,10 @@ class Replay:
         self._features = features
         self._spare = spare
         self._device = device
-        self._recorded: dict[int, tuple[Tensor, Tensor, Tensor, torch.cuda.CUDAGraph]] = {}
+        self._recorded: dict[int, Recorded] = {}
         self._records = graphs and device.type == "cuda"
         self._pool = torch.cuda.graph_pool_handle() if self._records else None
+        self._stream = torch.cuda.Stream(device) if self._records else None  # type: ignore[no-untyped-call]
 
     def record(self, most: int) -> None:
         """Record every size that up to `most` rows run in, so that no live step has to."""
@@ -60,17 +61,14 @@ class Replay:
             return self._function(rows.to(self._device), inputs.to(self._device)).cpu()
         if size not in self._recorded:
             self._recorded[size] = self._record(size)
-        static_rows, static_inputs, outputs, graph = self._recorded[size]
-        static_rows.fill_(self._spare)
-        static_rows[:count].copy_(rows, non_blocking=True)
-        static_inputs[:count].copy_(inputs, non_blocking=True)
-        graph.replay()
-        return outputs[:count].cpu()
+        return self._recorded[size](rows, inputs)
 
-    def _record(self, size: int) -> tuple[Tensor, Tensor, Tensor, torch.cuda.CUDAGraph]:
+    def _record(self, size: int) -> Recorded:
+        """Record the function for `size` rows."""
         rows = torch.full((size,), self._spare, device=self._device)
         inputs = torch.zeros(size, self._features, device=self._device)
-        aside = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+        aside = self._stream
+        assert aside is not None
         aside.wait_stream(torch.cuda.current_stream(self._device))
         with torch.cuda.stream(aside):
             for _ in range(WARM_UP):
@@ -79,4 +77,39 @@ class Replay:
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self._pool):
             outputs = self._function(rows, inputs)
-        return rows, inputs, outputs, graph
+        return Recorded(graph, aside, self._spare, rows, inputs, outputs)
+
+
+class Recorded:
+    """A recorded graph, the buffers it reads and writes, and pinned ones on the host from and to which they are
+    copied on a stream of their own."""
+
+    def __init__(
+        self,
+        graph: torch.cuda.CUDAGraph,
+        stream: torch.cuda.Stream,
+        spare: int,
+        rows: Tensor,
+        inputs: Tensor,
+        outputs: Tensor,
+    ) -> None:
+        self._graph, self._stream, self._spare = graph, stream, spare
+        self._device = rows, inputs, outputs
+        self._host = tuple(torch.empty(t.shape, dtype=t.dtype, pin_memory=True) for t in self._device)
+
+    def __call__(self, rows: Tensor, inputs: Tensor) -> Tensor:
+        """Outputs of `rows` (n,) for `inputs` (n, features), n up to its size; valid until the next call."""
+        count = len(rows)
+        host_rows, host_inputs, host_outputs = self._host
+        device_rows, device_inputs, device_outputs = self._device
+        host_rows.fill_(self._spare)
+        host_rows[:count] = rows
+        host_inputs[:count] = inputs
+        self._stream.wait_stream(torch.cuda.current_stream(device_rows.device))  # what changed rows in between
+        with torch.cuda.stream(self._stream):
+            device_rows.copy_(host_rows, non_blocking=True)
+            device_inputs.copy_(host_inputs, non_blocking=True)
+            self._graph.replay()
+            host_outputs.copy_(device_outputs, non_blocking=True)
+        self._stream.synchronize()
+        return host_outputs[:count]

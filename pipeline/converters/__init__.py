@@ -42,5 +42,5 @@ def available(
         ),
         "classic": lambda block: Classic(block, threads=threads),
         "passthrough": lambda block: PassThrough(block=block),
-        "rvc": lambda block: make_rvc(models_dir, timing, device, precise=precise, graphs=graphs),
+        "rvc": lambda block: make_rvc(models_dir, timing, device, precise=precise, graphs=graphs, spare=spare),
     }

@@ -18,6 +18,7 @@ def make_rvc(
     *,
     precise: bool = False,
     graphs: bool = True,
+    spare: bool = False,
 ) -> Rvc:
     """The converter, whose content encoder is read from the models folder when the first voice is prepared.
 
@@ -27,6 +28,7 @@ def make_rvc(
         device: where the networks run.
         precise: compute in float32 on a GPU, too.
         graphs: replay recorded CUDA graphs there.
+        spare: go on, on the CPU, when the GPU is lost or full.
     """
     import torch
 
@@ -40,4 +42,4 @@ def make_rvc(
         return content_vec.ContentVec.load(content_vec.find(models_dir), where, dtype)
 
     dtype = torch.float32 if precise or device == "cpu" else torch.bfloat16
-    return Rvc(content, timing, device, dtype, graphs=graphs)
+    return Rvc(content, timing, device, dtype, graphs=graphs, spare=spare and device != "cpu")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -21,6 +23,8 @@ from pipeline.converters.rvc.timing import LIVE, SAMPLE_RATE, Timing
 from pipeline.converters.rvc.voice import RvcVoice
 from pipeline.pitch import live
 from pipeline.voice import Target
+
+log = logging.getLogger(__name__)
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int64]
@@ -43,6 +47,12 @@ class RvcState:
     found: dict[Version, Tensor] = field(default_factory=dict)  # by version: content after retrieval
     last: list[Synthesiser | None] = field(default_factory=list)  # who sang in each row last
 
+    def forget(self) -> None:
+        """Drop all that is on a device; it is made again where it is needed next."""
+        for made in (self.hearings, self.memories, self.singers, self.found):
+            made.clear()
+        self.last = [None] * self.rows
+
     def reset(self, row: int) -> None:
         """Forget everything a row has heard."""
         reset_listening(self.listening, row)
@@ -63,11 +73,12 @@ class Rvc:
         device: where the networks run: "cpu", or a GPU such as "cuda" or "cuda:1".
         dtype: what they compute in; float32 on a CPU.
         graphs: replay recorded CUDA graphs on a GPU.
+        spare: go on, on the CPU, when the device is lost or full. It has not heard what the device has, which
+            can be heard for a second or so.
     """
 
     name = "rvc"
     sample_rate = SAMPLE_RATE
-    trouble: str | None = None
 
     def __init__(
         self,
@@ -77,7 +88,10 @@ class Rvc:
         dtype: torch.dtype = torch.float32,
         *,
         graphs: bool = True,
+        spare: bool = False,
     ) -> None:
+        self.trouble: str | None = None
+        self._spare = spare
         self.timing = timing
         self.hop = self.block = timing.block
         self.delay = timing.delay
@@ -167,9 +181,23 @@ class Rvc:
             self._tables,
         )
         made = np.zeros((len(rows), self.hop), np.float32)
+        sing = partial(
+            self._sing,
+            state,
+            rows,
+            torch.from_numpy(gated),
+            voices,
+            controls.formant_semitones.numpy(),
+            torch.from_numpy(made),
+        )
         with torch.inference_mode():
-            formants = controls.formant_semitones.numpy()
-            self._sing(state, rows, torch.from_numpy(gated), voices, formants, torch.from_numpy(made))
+            try:
+                sing()
+            except RuntimeError as problem:  # of a lost device as of one without memory
+                if not self._spare or self.trouble is not None:
+                    raise
+                self._lose(problem, state, voices)
+                sing()
         give(
             rows,
             state.listening,
@@ -246,6 +274,16 @@ class Rvc:
             state.memories[size].reset(row)
         for old in [one for one in state.singers if one not in state.last]:
             del state.singers[old]
+
+    def _lose(self, problem: RuntimeError, state: RvcState, voices: RvcVoices) -> None:
+        """Use the device no more (call while handling what it raised)."""
+        log.exception("the GPU failed; its work is done on the CPU from now on")
+        self.trouble = f"the GPU failed ({str(problem).splitlines()[0][:200]}): running on the CPU"
+        self._device, self._dtype = torch.device("cpu"), torch.float32
+        self._models = Models(self._device, self._dtype)
+        self._content = self._make_content(self._device, self._dtype)
+        state.forget()
+        voices.move(self._models)
 
     def _retrieve(self, state: RvcState, version: Version, rows: Tensor, voices: RvcVoices) -> None:
         heard, found = state.hearings[version].features, state.found[version]

@@ -63,6 +63,12 @@ class RvcVoices:
         self.rms_mix[row] = settings.rms_mix
         self.known[row] = True
 
+    def move(self, models: Models) -> None:
+        """Let the networks of all rows be those of another device."""
+        self._models = models
+        for row, voice in enumerate(self.voices):
+            self.networks[row] = None if voice is None else models.get(voice.synthesiser)
+
     def clear(self, row: int) -> None:
         """Let a row keep the singer's own voice again."""
         self.voices[row] = self.networks[row] = None

@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from pipeline.converters.base import ControlRows, Controls
+from pipeline.converters.rvc.architecture import Version
 from pipeline.converters.rvc.converter import Rvc
 from pipeline.converters.rvc.timing import LIVE, Timing
 from pipeline.converters.rvc.voice import RvcVoice
 from pipeline.pitch import live
 from pipeline.synthetic import sing, vibrato
 from pipeline.voice import Voice
-from tests.rvc import architecture, converter, synthesiser, voice
+from tests.rvc import Bands, architecture, converter, synthesiser, voice
 from tests.stage import phrase
 
 PLAIN = Controls(auto_pitch=False)
@@ -139,6 +140,44 @@ def test_loudness_follows_the_singer_where_that_is_asked() -> None:
         return float(np.sqrt(np.mean(x[28800:] ** 2) / np.mean(x[9600:19200] ** 2)))
 
     assert growth(follows) > growth(own)
+
+
+def test_formants_move_in_the_rows_that_ask_for_it() -> None:
+    audio = np.stack([phrase()[4800:19200]] * 2)
+    both = Rows(converter(), voice(0), voice(0, formant_semitones=5.0)).run(audio)
+    alone = Rows(converter(), voice(0)).run(audio[:1])[0]
+    assert np.abs(both[0] - alone).max() < 1e-5
+    assert np.abs(both[1] - alone).max() > 1e-3
+
+
+def test_a_device_that_fails_is_followed_by_the_cpu_with_the_same_step() -> None:
+    class Failing(Bands):
+        def encode(self, audio: torch.Tensor, version: Version) -> torch.Tensor:
+            if made.trouble is None and len(calls) == 5:
+                raise RuntimeError("CUDA error: out of memory")
+            calls.append(1)
+            return super().encode(audio, version)
+
+    calls: list[int] = []
+    made = Rvc(lambda device, dtype: Failing(), spare=True)
+    made.prepare(voice())
+    audio = np.stack([phrase()[4800:28800]] * 2)
+    out = Rows(made, voice(0), None).run(audio)
+    assert made.trouble is not None
+    assert "out of memory" in made.trouble
+    assert np.isfinite(out).all()
+    assert np.abs(out[0, -9600:]).max() > 1e-3
+
+
+def test_without_a_spare_a_failure_is_one() -> None:
+    class Failing(Bands):
+        def encode(self, audio: torch.Tensor, version: Version) -> torch.Tensor:
+            raise RuntimeError("CUDA error: unspecified launch failure")
+
+    made = Rvc(lambda device, dtype: Failing())
+    made.prepare(voice())
+    with pytest.raises(RuntimeError, match="launch failure"):
+        Rows(made, voice(0)).run(phrase()[None, :1920])
 
 
 def test_voices_that_were_measured_are_refused_in_words(bruno: Voice) -> None:
