@@ -55,13 +55,17 @@ class Replay:
 
     def __call__(self, rows: Tensor, inputs: Tensor) -> Tensor:
         """Outputs (n, …) for n `rows` (n,) and `inputs` (n, features), all on the CPU; valid until the next."""
-        count = len(rows)
-        size = padded_size(count)
+        return self.launch(rows, inputs)()
+
+    def launch(self, rows: Tensor, inputs: Tensor) -> Callable[[], Tensor]:
+        """Begin the same; what is returned waits for the outputs. Several may be at work on a GPU at a time."""
+        size = padded_size(len(rows))
         if not self._records:
-            return self._function(rows.to(self._device), inputs.to(self._device)).cpu()
+            made = self._function(rows.to(self._device), inputs.to(self._device))
+            return made.cpu
         if size not in self._recorded:
             self._recorded[size] = self._record(size)
-        return self._recorded[size](rows, inputs)
+        return self._recorded[size].launch(rows, inputs)
 
     def _record(self, size: int) -> Recorded:
         """Record the function for `size` rows."""
@@ -97,8 +101,8 @@ class Recorded:
         self._device = rows, inputs, outputs
         self._host = tuple(torch.empty(t.shape, dtype=t.dtype, pin_memory=True) for t in self._device)
 
-    def __call__(self, rows: Tensor, inputs: Tensor) -> Tensor:
-        """Outputs of `rows` (n,) for `inputs` (n, features), n up to its size; valid until the next call."""
+    def launch(self, rows: Tensor, inputs: Tensor) -> Callable[[], Tensor]:
+        """Begin with `rows` (n,) and `inputs` (n, features), n up to its size; see `Replay.launch`."""
         count = len(rows)
         host_rows, host_inputs, host_outputs = self._host
         device_rows, device_inputs, device_outputs = self._device
@@ -111,5 +115,9 @@ class Recorded:
             device_inputs.copy_(host_inputs, non_blocking=True)
             self._graph.replay()
             host_outputs.copy_(device_outputs, non_blocking=True)
-        self._stream.synchronize()
-        return host_outputs[:count]
+
+        def wait() -> Tensor:
+            self._stream.synchronize()
+            return host_outputs[:count]
+
+        return wait

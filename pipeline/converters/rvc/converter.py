@@ -233,6 +233,7 @@ class Rvc:
             speaking = torch.from_numpy(rows[places])
             state.hearings[version].hear(speaking, sound[places])
             self._retrieve(state, version, speaking, voices)
+        begun = []
         for network, places in by_model.items():
             there = rows[places]
             inputs = torch.zeros(len(places), self.timing.stride + PARAMETERS)
@@ -243,7 +244,9 @@ class Rvc:
                 inputs[i, self.timing.stride] = voice.settings.speaker
                 inputs[i, self.timing.stride + 1] = voice.settings.protect
                 inputs[i, self.timing.stride + 2] = 2.0 ** float((formants[row] + voices.formant[row]) / 12.0)
-            made[places] = state.singers[network].sing(torch.from_numpy(there), inputs)
+            begun.append((places, state.singers[network].begin(torch.from_numpy(there), inputs)))
+        for places, finish in begun:
+            made[places] = finish()
 
     def _change(self, state: RvcState, row: int, network: Synthesiser) -> None:
         """Make ready what a model needs that has not sung in a row before."""

@@ -6,6 +6,7 @@ are filled up with it), and looks at no value: a step can be recorded as a CUDA 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -145,8 +146,8 @@ class Singer:
         self._plain = Replay(partial(self._step, False), inputs, rows, device, graphs)
         self._shifted = Replay(partial(self._step, True), inputs, rows, device, graphs)
 
-    def sing(self, rows: Tensor, inputs: Tensor) -> Tensor:
-        """A block of n `rows`.
+    def begin(self, rows: Tensor, inputs: Tensor) -> Callable[[], Tensor]:
+        """Begin a block of n `rows`; models that have begun run side by side on a GPU.
 
         Args:
             rows: (n,) int64.
@@ -154,10 +155,10 @@ class Singer:
                 speaker; `protect`; the factor by which formants move.
 
         Returns:
-            (n, block) at 48 kHz, on the CPU.
+            What waits for (n, block) at 48 kHz, on the CPU.
         """
         shifted = bool((inputs[:, self._timing.stride + 2] != 1.0).any())
-        return (self._shifted if shifted else self._plain)(rows, inputs)
+        return (self._shifted if shifted else self._plain).launch(rows, inputs)
 
     def _step(self, shifted: bool, rows: Tensor, inputs: Tensor) -> Tensor:
         net, memory, timing, size = self._network, self._memory, self._timing, self._network.architecture
@@ -216,5 +217,5 @@ class Singer:
             f0_hz, noise, memory.phase[rows], size.hop, size.sample_rate
         )
         memory.phase[rows] = phases[:, timing.stride]
-        made: Tensor = source
+        made: Tensor = source.to(self._network.dec.conv_post.weight.dtype)
         return made

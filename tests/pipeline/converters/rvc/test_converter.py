@@ -169,6 +169,23 @@ def test_a_device_that_fails_is_followed_by_the_cpu_with_the_same_step() -> None
     assert np.abs(out[0, -9600:]).max() > 1e-3
 
 
+def test_bfloat16_sings_nearly_the_same() -> None:
+    audio = phrase()[None, 4800:28800]
+    exact = Rows(converter(), voice()).run(audio)[0]
+    rough = Rows(converter(dtype=torch.bfloat16), voice()).run(audio)[0]
+    assert _apart(rough, exact) < -15
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is here")
+def test_a_gpu_sings_what_the_cpu_sings() -> None:
+    audio = np.stack([phrase(seed)[4800:28800] for seed in range(3)])
+    voices = (voice(0), voice(1), voice(0))
+    exact = Rows(converter(), *voices).run(audio)
+    for graphs in (False, True):
+        got = Rows(converter(device="cuda", graphs=graphs), *voices).run(audio)
+        assert np.abs(got - exact).max() < 1e-3
+
+
 def test_without_a_spare_a_failure_is_one() -> None:
     class Failing(Bands):
         def encode(self, audio: torch.Tensor, version: Version) -> torch.Tensor:
