@@ -28,6 +28,8 @@ LIMITED = ("/api/", "/ws/")
 FREE = ("/api/v1/health", "/api/v1/openapi.json", "/api/v1/whoami")
 COSTLY = {
     ("POST", "/api/v1/voice/clone"): "clones_per_hour",
+    ("POST", "/api/v1/voice/import"): "clones_per_hour",
+    ("POST", "/api/v1/voice/merge"): "clones_per_hour",
     ("POST", "/api/v1/convert/song"): "conversions_per_hour",
     ("POST", "/api/v1/karaoke/songs"): "conversions_per_hour",
 }
