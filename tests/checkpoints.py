@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,11 @@ def size_of(**other: Any) -> Architecture:
 
 def weights(size: Architecture = SIZE, seed: int = 0, *, normalised: bool = True) -> dict[str, Tensor]:
     """Random float16 tensors by the names of RVC, some of them normalised as training leaves them."""
+    return dict(_weights(size, seed, normalised))
+
+
+@cache
+def _weights(size: Architecture, seed: int, normalised: bool) -> dict[str, Tensor]:
     random = torch.Generator().manual_seed(seed)
     with torch.device("meta"):
         shapes = {name: value.shape for name, value in Synthesiser(size).state_dict().items()}

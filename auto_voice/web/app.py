@@ -43,6 +43,7 @@ from auto_voice.web import (
     reception,
     siblings,
     synthesis,
+    trying,
     voice_import,
     voice_profile,
     websocket_handler,
@@ -157,6 +158,7 @@ async def _close_cloning(app: web.Application) -> AsyncIterator[None]:
     yield
     await app[api.CLONING].close()
     app[voice_import.IMPORTING].apart.close()
+    app[trying.TRYING].close()
     app[reception.EXAMINERS].close()
     app[karaoke.RENDERERS].close()
 
@@ -210,6 +212,8 @@ def create_app(
     app[api.STORE] = store
     app[api.CLONING] = Cloning(settings, store)
     app[voice_import.IMPORTING] = voice_import.Importing(settings.limits.upload_memory_mb)
+    app[trying.TRYING] = Apart(1, settings.limits.upload_memory_mb)
+    app[trying.WAITING] = []
     app[websocket_handler.ENGINE] = engine
     app[websocket_handler.SESSIONS] = Sessions(
         engine, settings.live.resume_seconds, per_client=settings.live.sessions_per_client
@@ -246,6 +250,7 @@ def create_app(
     auth.add_routes(app)
     api.add_routes(app)
     voice_import.add_routes(app)
+    trying.add_routes(app)
     voice_profile.add_routes(app)
     conversion.add_routes(app)
     karaoke.add_routes(app)

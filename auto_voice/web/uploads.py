@@ -184,12 +184,12 @@ async def within_limits(
 
 @contextmanager
 def bounded(code: str, seconds: float, another: str) -> Iterator[None]:
-    """Tell of work of `Apart` that reads a file of a stranger.
+    """Tell of work of `Apart`.
 
     Args:
         code: of the error where it is beyond its time or memory.
         seconds: that it may take.
-        another: what to send instead.
+        another: what to do instead.
 
     Raises:
         ApiError: of that code, or `service_unavailable` (the process died).
@@ -197,10 +197,10 @@ def bounded(code: str, seconds: float, another: str) -> Iterator[None]:
     try:
         yield
     except WorkTooLong as problem:
-        raise ApiError(code, f"reading the file took more than {seconds:g} s", another) from problem
+        raise ApiError(code, f"it took more than {seconds:g} s", another) from problem
     except WorkTooLarge as problem:
-        raise ApiError(code, "reading the file takes too much memory", another) from problem
+        raise ApiError(code, "it takes too much memory", another) from problem
     except WorkDied as problem:
         raise ApiError(
-            "service_unavailable", "the process that read the file died", "try again in a minute", another
+            "service_unavailable", "the process that worked on it died", "try again in a minute", another
         ) from problem

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pickle
 import pickletools
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,10 @@ def read_pth(path: Path) -> dict[str, Any]:
     """
     _check_archive(path)
     try:
-        _check_pickle(torch._C.PyTorchFileReader(str(path)).get_record("data.pkl"))
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd text: what cannot be read is refused
+            _check_pickle(torch._C.PyTorchFileReader(str(path)).get_record("data.pkl"))
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except _UNREADABLE as problem:
         raise VoiceModelUnusable("the file is damaged", ADVICE) from problem
     if not isinstance(content, dict):
