@@ -100,7 +100,7 @@ def convert_song(
         use_cache=use_cache,
         output_format=suffix,
     )
-    target = ProfileStore(settings.storage.voice_profiles_dir).measured_voice(voice)
+    target = ProfileStore(settings.storage.voice_profiles_dir).voice(voice)
     output.parent.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(dir=output.parent, prefix=".autovoice-") as folder,

@@ -42,7 +42,7 @@ def speak(
     find_language(language)
     words = check_text(sys.stdin.read() if text == STDIN else text)
     settings = load_settings(config)
-    target = ProfileStore(settings.storage.voice_profiles_dir).measured_voice(voice)
+    target = ProfileStore(settings.storage.voice_profiles_dir).voice(voice)
     io.check_writable(output)
     seconds = 0.0
     with Console(stderr=True).status("speaking") as status:

@@ -231,7 +231,7 @@ def speak_apart(line: Connection, enough: Event, settings: Settings, folder: Pat
         folder.mkdir(exist_ok=True)  # one that long was quiet is swept away
         end: Any = None
         try:
-            voice = store.measured_voice(order.voice_id)
+            voice = store.voice(order.voice_id)
             speech = speech or Speech(settings.storage.models_dir)
             encoder = StreamEncoder(order.format, speech.sample_rate)
             for sound in speech.speak(

@@ -64,7 +64,7 @@ class Performer:
         from auto_voice.storage.profiles import ProfileStore
 
         try:
-            return ProfileStore(self._settings.storage.voice_profiles_dir).measured_voice(voice_id)
+            return ProfileStore(self._settings.storage.voice_profiles_dir).voice(voice_id)
         except StorageError as problem:
             raise VoiceGone(problem.message) from problem
 

@@ -13,13 +13,13 @@ from typing import Any
 from aiohttp import web
 
 from auto_voice.speaking import Order, Part, Speaking
-from auto_voice.storage.errors import NotMeasured
-from auto_voice.storage.profiles import RVC, ProfileStore
+from auto_voice.storage.profiles import ProfileStore
 from auto_voice.web.auth import sole_user
 from auto_voice.web.current import CURRENT
 from auto_voice.web.errors import ApiError
 from auto_voice.web.json_body import number_of, read_object, text_of
 from auto_voice.web.metrics import METRICS
+from auto_voice.web.readiness import check_ready
 from auto_voice.web.validators import InvalidParameter
 from pipeline.encoder import FORMATS
 from pipeline.errors import PipelineError
@@ -73,8 +73,7 @@ async def synthesize(request: web.Request) -> web.StreamResponse:
     wish = await _read(request)
     order = wish.order
     profile = await asyncio.to_thread(app[VOICES].get, order.voice_id, sole_user(request))
-    if profile["kind"] == RVC:
-        raise NotMeasured(profile["profile_name"])
+    check_ready(profile)
     began, status = time.monotonic(), "error"
     try:
         async with aclosing(app[SPEAKING].speak(order)) as parts:

@@ -12,6 +12,7 @@ from auto_voice.web.api import STORE
 from auto_voice.web.auth import sole_user
 from auto_voice.web.current import CURRENT
 from auto_voice.web.errors import ApiError
+from auto_voice.web.readiness import check_ready, not_ready
 from auto_voice.web.uploads import bounded
 from pipeline.errors import WeightsUnavailable
 
@@ -31,8 +32,7 @@ async def phrase(request: web.Request) -> web.Response:
     app, settings = request.app, request.app[CURRENT].settings
     profile_id = request.match_info["profile_id"]
     profile = await asyncio.to_thread(app[STORE].get, profile_id, sole_user(request))
-    for need in profile["needs"]:
-        raise not_ready(profile["profile_name"], f"run: {need['command']}")
+    check_ready(profile)
     waiting = app[WAITING]
     if len(waiting) >= MOST_WAITING:
         raise ApiError("service_unavailable", "too many voices are being tried", "try again in a minute")
@@ -46,11 +46,6 @@ async def phrase(request: web.Request) -> web.Response:
     finally:
         waiting.remove(profile_id)
     return web.Response(body=sound, content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
-
-
-def not_ready(name: str, *suggestions: str) -> ApiError:
-    """A voice that needs what this server does not have."""
-    return ApiError("voice_not_ready", f"{name!r} needs weights that are not on this server", *suggestions)
 
 
 def add_routes(app: web.Application) -> None:
