@@ -65,9 +65,11 @@ export class VoiceDialog {
       ]),
       make('label', { htmlFor: this.name.id }, ['Name', this.name]),
       this.settings,
-      make('div', { className: 'voice-buttons' }, [this.save, this.hear, close]),
-      this.player,
-      this.result,
+      make('div', { className: 'voice-foot' }, [
+        make('div', { className: 'voice-buttons' }, [this.save, this.hear, close]),
+        this.player,
+        this.result,
+      ]),
     ]);
     this.dialog = make('dialog', { className: 'card access voice-dialog', id: 'voice-dialog' }, [this.form]);
     this.dialog.setAttribute('aria-labelledby', this.title.id);

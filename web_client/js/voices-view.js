@@ -94,18 +94,17 @@ export class VoicesView {
     if (voice.picture) label.prepend(make('img', { className: 'voice-picture', src: voice.picture, alt: '' }));
     if (voice.needs) {
       const command = make('code', { textContent: voice.needs });
-      label.append(make('span', { className: 'voice-needs' }, ['Cannot sing before the server has run: ', command]));
+      label.append(make('span', { className: 'voice-needs' }, ['Needs ContentVec: ', command]));
     }
     const row = make('div', { className: 'voice' }, [input, label]);
     if (voice.own) {
       const edit = make('button', { type: 'button', className: 'quiet', textContent: 'Edit' });
       edit.setAttribute('aria-label', `Edit the voice ${voice.name}`);
       edit.addEventListener('click', () => this.dialog.open(voice));
-      row.append(edit);
       const remove = make('button', { type: 'button', className: 'quiet', textContent: 'Delete' });
       remove.setAttribute('aria-label', `Delete the voice ${voice.name}`);
       remove.addEventListener('click', () => void this.remove(voice, remove));
-      row.append(remove);
+      row.append(make('div', { className: 'voice-acts' }, [edit, remove]));
     }
     return row;
   }
