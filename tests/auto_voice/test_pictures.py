@@ -37,7 +37,8 @@ def corners(png: bytes) -> list[tuple[int, ...]]:
     assert shown.shape == (side, side, 3)
     near, far = side // 8, side - side // 8
     return [
-        tuple(int(c > 128) * 255 for c in shown[y, x]) for y, x in ((near, near), (near, far), (far, near), (far, far))
+        tuple(int(c > 128) * 255 for c in shown[y, x])
+        for y, x in ((near, near), (near, far), (far, near), (far, far))
     ]
 
 

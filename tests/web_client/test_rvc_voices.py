@@ -54,13 +54,18 @@ def bring(page: Page, files: list[str]) -> None:
 def test_from_a_file_to_a_song_and_back(
     launch: Launch, open_page: Callable[..., Page], studio: Service, models: Path, files: list[str]
 ) -> None:
-    page = open_page(launch(), strict=False)  # a voice that is not ready is answered 503, and the console says so
+    page = open_page(
+        launch(), strict=False
+    )  # a voice that is not ready is answered 503, and the console says so
     page.goto(f"{studio.url}/?latency=interactive&transport=websocket")
     page.wait_for_selector("#phrase:enabled")
     bring(page, files)
     assert page.locator(".voice:has(:checked) .voice-name").inner_text() == "Ann"
     assert page.locator(".voice:has(:checked) .voice-needs code").inner_text() == "autovoice weights contentvec"
-    assert page.locator(".voice:has(:checked) img").evaluate("(image) => image.complete && image.naturalWidth") == 256
+    assert (
+        page.locator(".voice:has(:checked) img").evaluate("(image) => image.complete && image.naturalWidth")
+        == 256
+    )
     assert page.locator("#blend").is_hidden()
 
     page.click("#phrase")

@@ -25,7 +25,9 @@ def test_tensors_are_interpolated_and_speakers_of_both_are_there() -> None:
             assert torch.allclose(tensor.float(), between, atol=1e-3)
     a, b = first.stored["emb_g.weight"][2], second.stored["emb_g.weight"][4]
     assert torch.equal(made.stored["emb_g.weight"][1:], torch.stack((a, b)))
-    assert torch.allclose(made.stored["emb_g.weight"][0].float(), 0.75 * a.float() + 0.25 * b.float(), atol=1e-3)
+    assert torch.allclose(
+        made.stored["emb_g.weight"][0].float(), 0.75 * a.float() + 0.25 * b.float(), atol=1e-3
+    )
     assert made.synthesiser().architecture == made.architecture
 
 
