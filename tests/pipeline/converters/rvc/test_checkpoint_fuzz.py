@@ -1,4 +1,4 @@
-"""Damaged and hostile `.pth` files: each is refused in words, or is a voice; nothing runs, and no memory is taken.
+"""Damaged and hostile `.pth` files are refused in words, or are voices; nothing runs, and no memory is taken.
 
 `RVC_FUZZ=20000` tries more of them.
 """
@@ -22,7 +22,7 @@ from tests import checkpoints
 from tests.checkpoints import SIZE, size_of, write
 from tests.pipeline.converters.rvc.test_checkpoint import Disguised, Hoard, Payload
 
-COUNT = int(os.environ.get("RVC_FUZZ", 150))  # of each kind
+COUNT = int(os.environ.get("RVC_FUZZ", "150"))  # of each kind
 MOST_GROWTH = 300 << 10  # KiB
 FIXTURES = Path(__file__).resolve().parents[5] / "shared" / "fixtures" / "rvc"
 
@@ -31,7 +31,7 @@ FIXTURES = Path(__file__).resolve().parents[5] / "shared" / "fixtures" / "rvc"
 def workplace(tmp_path: Path) -> Any:
     """A folder in which nothing may appear but what the test writes, in a process that may not grow."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    there = os.getcwd()
+    there = Path.cwd()
     os.chdir(tmp_path)
     yield tmp_path
     os.chdir(there)
