@@ -23,7 +23,7 @@ const SLIDERS = {
   pitch_semitones: { label: 'Pitch', help: 'added to what a singer sets', min: -24, max: 24, step: 1, words: semitones },
   formant_semitones: { label: 'Formant', help: 'lower is larger', min: -12, max: 12, step: 0.5, words: semitones },
   index_rate: { label: 'Index', help: 'how much is drawn to what the voice itself once sang', min: 0, max: 1, step: 0.01, words: percent },
-  protect: { label: 'Protect', help: 'how much of that for breath and consonants', min: 0, max: 0.5, step: 0.01, words: percent },
+  protect: { label: 'Protect', help: 'how much of that breath and consonants get; 50 % is all of it', min: 0, max: 0.5, step: 0.01, words: percent },
   rms_mix: { label: 'Loudness', help: '0 % follows the singer, 100 % the model', min: 0, max: 1, step: 0.01, words: percent },
 };
 
