@@ -12,24 +12,10 @@ from torch import Tensor
 
 from pipeline.converters.rvc.architecture import Architecture
 from pipeline.converters.rvc.synthesiser import Synthesiser
+from tests.rvc import architecture
 
-SIZE = Architecture(
-    version="v2",
-    pitched=True,
-    inter=8,
-    hidden=8,
-    filter=16,
-    heads=2,
-    layers=1,
-    kernel=3,
-    res_kernels=(3,),
-    res_dilations=((1, 3),),
-    rates=(12, 10, 2, 2),
-    up_kernels=(24, 20, 4, 4),
-    width=16,
-    speakers=3,
-    speaker_width=4,
-    sample_rate=48_000,
+SIZE = architecture(
+    inter=8, hidden=8, filter=16, layers=1, res_kernels=(3,), res_dilations=((1, 3),), width=16, speaker_width=4
 )
 
 

@@ -21,10 +21,10 @@ from pipeline.converters.rvc.checkpoint import load_checkpoint
 from tests import checkpoints
 from tests.checkpoints import SIZE, size_of, write
 from tests.pipeline.converters.rvc.test_checkpoint import Disguised, Hoard, Payload
+from tests.rvc import fixtures
 
 COUNT = int(os.environ.get("RVC_FUZZ", "150"))  # of each kind
 MOST_GROWTH = 300 << 10  # KiB
-FIXTURES = Path(__file__).resolve().parents[5] / "shared" / "fixtures" / "rvc"
 
 
 @pytest.fixture
@@ -120,10 +120,8 @@ def test_files_that_hold_other_things(workplace: Path) -> None:
 
 
 def test_voices_in_the_real_format_with_some_bytes_wrong(workplace: Path) -> None:
-    if not FIXTURES.is_dir():
-        pytest.skip(f"no RVC checkpoints: {FIXTURES.parent.parent.name}/ is not part of the repository")
     rng = random.Random(4)
-    for path in sorted(FIXTURES.glob("*.pth")):
+    for path in fixtures():
         whole = path.read_bytes()
         for _ in range(COUNT // 10):
             (workplace / "voice.pth").write_bytes(spoilt(whole, rng))
