@@ -6,19 +6,22 @@ is checked: a damaged one changes nothing, and one of somebody else's writes now
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
+import os
 import shutil
 import sqlite3
 import tarfile
 import tempfile
 import time
 import zlib
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from auto_voice import __version__
 from auto_voice.settings import Settings, SettingsError
@@ -27,7 +30,9 @@ from auto_voice.storage.profiles import OWN_ID
 NAME = "autovoice-{}.tar.gz"
 MANIFEST = "manifest.json"
 PROFILES, DATABASE, SECRET = "voice_profiles", "jobs.db", "secret"
-LARGEST = 2**33  # bytes that an archive may unpack to
+LARGEST = 2**37  # bytes that an archive may unpack to, all of them on disk
+LARGEST_MANIFEST = 2**26
+CHUNK = 1 << 20
 KEPT_ASIDE = ".before-restore"
 
 
@@ -80,16 +85,12 @@ def make_backup(settings: Settings, folder: Path, keep_days: float | None = None
     return target
 
 
-def _gather(settings: Settings, temp: Path) -> dict[str, bytes | Path]:
+def _gather(settings: Settings, temp: Path) -> dict[str, Path]:
     """What goes into the archive, by its name there."""
-    found: dict[str, bytes | Path] = {}
+    found: dict[str, Path] = {}
     for profile in sorted(settings.storage.voice_profiles_dir.glob("*")):
         if OWN_ID.fullmatch(profile.name) and profile.is_dir():
-            try:
-                contents = {f"{PROFILES}/{profile.name}/{f.name}": f.read_bytes() for f in profile.iterdir()}
-            except FileNotFoundError:
-                continue  # it is being deleted
-            found |= contents
+            found |= _hold(profile, temp / profile.name)
     database = _sqlite_file(settings)
     if database is not None and database.exists():
         copy = temp / DATABASE
@@ -102,21 +103,56 @@ def _gather(settings: Settings, temp: Path) -> dict[str, bytes | Path]:
     return found
 
 
-def _write(path: Path, files: dict[str, bytes | Path], now: datetime) -> None:
-    contents = {name: data if isinstance(data, bytes) else data.read_bytes() for name, data in files.items()}
-    manifest = {
-        "service": "autovoice",
-        "version": __version__,
-        "made_at": now.isoformat(timespec="seconds"),
-        "files": {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()},
-    }
-    everything = {MANIFEST: json.dumps(manifest, indent=1).encode(), **contents}
-    with tarfile.open(path, "x:gz") as archive:
-        for name, data in everything.items():
-            member = tarfile.TarInfo(name)
-            member.size, member.mtime, member.mode = len(data), int(now.timestamp()), 0o600
-            archive.addfile(member, io.BytesIO(data))
+def _hold(profile: Path, copy: Path) -> dict[str, Path]:
+    """A profile's files as they are now, whatever becomes of it; none, where it is being deleted."""
+    try:
+        copy.mkdir()
+        names = [file.name for file in profile.iterdir() if not file.name.startswith(".")]
+        for name in names:
+            _link(profile / name, copy / name)
+    except FileNotFoundError:
+        return {}
+    return {f"{PROFILES}/{profile.name}/{name}": copy / name for name in names}
+
+
+def _link(file: Path, copy: Path) -> None:
+    """The same file under another name, where the disk is the same; no file of a profile is ever written to."""
+    try:
+        os.link(file, copy)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(file, copy)
+
+
+def _write(path: Path, files: dict[str, Path], now: datetime) -> None:
+    hashes = {}
+    with tarfile.open(path, "x:gz", compresslevel=6) as archive:
+        for name, file in files.items():
+            member = _member(name, file.stat().st_size, now)
+            with file.open("rb") as source:
+                archive.addfile(member, source)
+            hashes[name] = _hash(file)
+        manifest = {
+            "service": "autovoice",
+            "version": __version__,
+            "made_at": now.isoformat(timespec="seconds"),
+            "files": hashes,
+        }
+        told = json.dumps(manifest, indent=1).encode()
+        archive.addfile(_member(MANIFEST, len(told), now), io.BytesIO(told))
     path.chmod(0o600)
+
+
+def _member(name: str, size: int, now: datetime) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.size, member.mtime, member.mode = size, int(now.timestamp()), 0o600
+    return member
+
+
+def _hash(file: Path) -> str:
+    with file.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()
 
 
 def check_backup(archive: Path) -> Contents:
@@ -125,9 +161,9 @@ def check_backup(archive: Path) -> Contents:
     Raises:
         BackupError: it is damaged, or none of ours.
     """
-    files, manifest = _read(archive)
-    profiles = {name.split("/")[1] for name in files if name.startswith(f"{PROFILES}/")}
-    return Contents(len(profiles), DATABASE in files, str(manifest["made_at"]), str(manifest["version"]))
+    hashes, manifest = _read(archive)
+    profiles = {name.split("/")[1] for name in hashes if name.startswith(f"{PROFILES}/")}
+    return Contents(len(profiles), DATABASE in hashes, str(manifest["made_at"]), str(manifest["version"]))
 
 
 def restore(settings: Settings, archive: Path) -> Contents:
@@ -140,20 +176,15 @@ def restore(settings: Settings, archive: Path) -> Contents:
         OSError: it cannot be written; what was there is there.
     """
     contents = check_backup(archive)
-    files, _ = _read(archive)
     storage, database = settings.storage, _sqlite_file(settings)
-    if DATABASE in files and database is None:
+    if contents.database and database is None:
         raise BackupError(
             "the archive holds an SQLite database, and database.url names another",
             "restore PostgreSQL with pg_restore, and the voices with an empty database.url",
         )
     storage.data_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=storage.data_dir, prefix=".restore-") as temp:
-        for name, data in files.items():
-            path = Path(temp) / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-            path.chmod(0o600)
+        files, _ = _read(archive, Path(temp))
         (Path(temp) / PROFILES).mkdir(exist_ok=True)
         _swap(Path(temp) / PROFILES, storage.voice_profiles_dir)
         if DATABASE in files and database is not None:
@@ -177,10 +208,15 @@ def _swap(new: Path, place: Path) -> None:
     shutil.move(new, place)
 
 
-def _read(archive: Path) -> tuple[dict[str, bytes], dict[str, object]]:
-    """All files of an archive, checked against its manifest."""
-    files: dict[str, bytes] = {}
-    size = 0
+def _read(archive: Path, folder: Path | None = None) -> tuple[dict[str, str], dict[str, object]]:
+    """The hashes of all files of an archive, checked against its manifest, and that.
+
+    Args:
+        archive: the file.
+        folder: where its files are written, if they are wanted; until this returns, nothing is known of them.
+    """
+    hashes: dict[str, str] = {}
+    told, size = b"", 0
     try:
         with tarfile.open(archive, "r:gz") as tar:
             for member in tar:
@@ -190,18 +226,38 @@ def _read(archive: Path) -> tuple[dict[str, bytes], dict[str, object]]:
                 data = tar.extractfile(member)
                 if size > LARGEST or data is None:
                     raise BackupError(f"{archive} is larger than a backup can be")
-                files[member.name] = data.read()
-        manifest = json.loads(files.pop(MANIFEST))
-        hashes = manifest["files"]
-        whole = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()} == hashes
+                if member.name == MANIFEST:
+                    told = data.read(LARGEST_MANIFEST)
+                else:
+                    hashes[member.name] = _copy(data, None if folder is None else folder / member.name)
+        manifest = json.loads(told)
+        whole = hashes == manifest["files"]
         _ = manifest["made_at"], manifest["version"]
     except FileNotFoundError as problem:
         raise BackupError(f"there is no {archive}", "see the folder of backups") from problem
     except (tarfile.TarError, EOFError, zlib.error, ValueError, KeyError, TypeError, OSError) as problem:
+        if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES):
+            raise  # there is nothing wrong with the archive
         raise BackupError(f"{archive} is damaged, or no backup: {problem}", "take an older one") from problem
     if not whole:
         raise BackupError(f"{archive} is damaged: its files are not those of its manifest", "take an older one")
-    return files, manifest
+    return hashes, manifest
+
+
+def _copy(source: IO[bytes], target: Path | None) -> str:
+    """Read a file to its end, write it if it is wanted, and return its hash."""
+    digest = hashlib.sha256()
+    with ExitStack() as stack:
+        out = None
+        if target is not None:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            out = stack.enter_context(target.open("wb"))
+            target.chmod(0o600)
+        while data := source.read(CHUNK):
+            digest.update(data)
+            if out is not None:
+                out.write(data)
+    return digest.hexdigest()
 
 
 def _allowed(name: str) -> bool:

@@ -21,6 +21,7 @@ from auto_voice.cli_cache import cache
 from auto_voice.cli_config import config as config_commands
 from auto_voice.cli_export import export_network
 from auto_voice.cli_quality import quality, quality_report
+from auto_voice.cli_rvc import import_rvc, merge_rvc, set_rvc
 from auto_voice.cli_songs import convert_song, jobs, separate_song
 from auto_voice.cli_speech import speak
 from auto_voice.cli_users import database, keys, users
@@ -50,6 +51,9 @@ app.command("convert")(convert_song)
 app.command("separate")(separate_song)
 app.command("voice-clone")(voice_clone)
 app.command("convert-voice")(convert_voice)
+voices.command("import")(import_rvc)
+voices.command("set")(set_rvc)
+voices.command("merge")(merge_rvc)
 app.command("tts")(speak)
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="a YAML file of settings")]

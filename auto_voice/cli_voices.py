@@ -1,10 +1,10 @@
-"""The commands about voices: make, list, show, delete, use."""
+"""The commands about voices: make, list, show, delete, use. Those about RVC voices are in `cli_rvc`."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -24,10 +24,11 @@ ConfigOption = Annotated[Path | None, typer.Option("--config", help="a YAML file
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
-def _store(settings: Settings) -> Any:
+def open_store(settings: Settings) -> ProfileStore:
+    """The voices of a server with these settings."""
     from auto_voice.storage.profiles import ProfileStore
 
-    return ProfileStore(settings.storage.voice_profiles_dir)
+    return ProfileStore(settings.storage.voice_profiles_dir, models_dir=settings.storage.models_dir)
 
 
 def voice_clone(
@@ -45,7 +46,7 @@ def voice_clone(
     console = Console(stderr=True)
     with console.status("measuring the voice (half a minute or so)"):
         measured = measure_file(audio, name, settings)
-    profile = _store(settings).create(measured, user_id, name, description)
+    profile = open_store(settings).create(measured, user_id, name, description)
     if as_json:
         print(json.dumps(profile, indent=1, ensure_ascii=False))
         return
@@ -64,24 +65,26 @@ def list_voices(
     config: ConfigOption = None,
 ) -> None:
     """List all voices."""
-    found, _ = _store(load_settings(config)).list(user_id, 0, 10_000)
+    found, _ = open_store(load_settings(config)).list(user_id, 0, 10_000)
     if as_json:
         print(json.dumps(found, indent=1, ensure_ascii=False))
         return
     table = Table("id", "name", "range", "owner", "description", box=None)
     for profile in found:
-        heard = profile["vocal_range"]
-        owner = profile["user_id"] or "built in"
-        span = f"{heard['min_note']}–{heard['max_note']}"
+        heard, owner = profile["vocal_range"], profile["user_id"] or "built in"
+        span = f"{heard['min_note']}–{heard['max_note']}" if heard else profile["kind"].upper()
         row = (profile["profile_id"], profile["profile_name"], span, owner, profile["description"])
         table.add_row(*(escape(text) for text in row))
     Console().print(table)
+    needs = {need["command"] for profile in found for need in profile["needs"]}
+    for command in sorted(needs):
+        Console(stderr=True).print(f"RVC voices cannot sing before you run: {command}", highlight=False)
 
 
 @voices.command("show")
 def show_voice(voice_id: str, config: ConfigOption = None) -> None:
     """Print all that is known of a voice, as JSON."""
-    print(json.dumps(_store(load_settings(config)).get(voice_id), indent=1, ensure_ascii=False))
+    print(json.dumps(open_store(load_settings(config)).get(voice_id), indent=1, ensure_ascii=False))
 
 
 @voices.command("delete")
@@ -91,7 +94,7 @@ def delete_voice(
     config: ConfigOption = None,
 ) -> None:
     """Delete a voice for good."""
-    _store(load_settings(config)).delete(voice_id, user_id)
+    open_store(load_settings(config)).delete(voice_id, user_id)
     Console(stderr=True).print(f"voice {escape(voice_id)} is deleted", highlight=False)
 
 
@@ -109,7 +112,7 @@ def _read_blend(store: ProfileStore, text: str | None) -> Blend | None:
         raise SettingsError(
             f"--blend is VOICE:SHARE with a share from 0 to 1, such as aria:0.3, not {text!r}"
         ) from problem
-    return Blend(store.voice(voice), share)
+    return Blend(store.measured_voice(voice), share)
 
 
 def convert_voice(
@@ -125,23 +128,30 @@ def convert_voice(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Convert a recording, through the very code that live sessions use."""
+    """Convert a recording, through the code that live sessions use (an RVC voice hears all of it at once)."""
     from auto_voice.settings import SettingsError
+    from auto_voice.storage.errors import NotMeasured
     from pipeline import io
-    from pipeline.converters import DEFAULT, available
+    from pipeline.converters import available
     from pipeline.converters.base import Controls
+    from pipeline.converters.rvc.timing import WHOLE
     from pipeline.converters.stream import convert_recording
+    from pipeline.voice import Voice
 
     settings = load_settings(config)
-    store = _store(settings)
+    store = open_store(settings)
     loaded, second = store.voice(voice), _read_blend(store, blend)
+    if second is not None and not isinstance(loaded, Voice):
+        raise NotMeasured(loaded.name)
     try:
         controls = Controls(pitch, auto_pitch, formant, dry_wet)
     except ValueError as problem:
         raise SettingsError(str(problem)) from problem
     io.check_writable(target)
     sound = io.decode(source, sample_rate=48_000, max_seconds=3600)
-    converter = available()[DEFAULT](480)
+    made = available(models_dir=settings.storage.models_dir, timing=WHOLE)
+    converter = made[loaded.converters[0]](480)
+    converter.prepare(loaded)
     with Progress(console=Console(stderr=True), transient=True) as bars:
         bar = bars.add_task("converting", total=1.0)
         result = convert_recording(

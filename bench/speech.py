@@ -70,7 +70,7 @@ def main() -> None:
                 firsts.append(1000 * first)
                 speeds.append(last / sound.seconds)
                 errors.append(jiwer.wer(words(text), transcribe(low).words))
-                likeness.append(float(encoder.embed(low) @ store.voice(voice).embedding))
+                likeness.append(float(encoder.embed(low) @ store.measured_voice(voice).embedding))
     report = Report("speech")
     report.percentiles("first_sound", firsts, "ms")
     report.add("seconds_per_second", float(np.median(speeds)), "s/s", "< 1", len(speeds))

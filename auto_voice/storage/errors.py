@@ -24,6 +24,17 @@ class ProfileNotFound(StorageError):
         )
 
 
+class NotMeasured(StorageError):
+    """A voice that sings but was not measured of a recording."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            "invalid_parameter",
+            f"{name!r} is an RVC voice: it can only be sung with, alone",
+            "choose a built-in voice, or one that was made from a recording",
+        )
+
+
 class NotYourProfile(StorageError):
     """Somebody else's voice profile, or one that belongs to all."""
 

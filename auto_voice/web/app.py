@@ -43,6 +43,9 @@ from auto_voice.web import (
     reception,
     siblings,
     synthesis,
+    trying,
+    voice_import,
+    voice_profile,
     websocket_handler,
 )
 from auto_voice.web.cloning import Cloning
@@ -54,7 +57,7 @@ from auto_voice.web.request_ids import name_request
 from auto_voice.web.time_limit import limit_time
 from auto_voice.web.tokens import Signer, server_secret
 from auto_voice.web.turns import TURNS, Turns, take_turns
-from pipeline.voice import Voice
+from pipeline.voice import Target
 from realtime.engine import Engine
 from realtime.errors import VoiceNotFound
 from realtime.sessions import Sessions
@@ -96,8 +99,8 @@ async def _karaoke(request: web.Request) -> web.FileResponse:
     return web.FileResponse(CLIENT / "karaoke.html")
 
 
-def _resolver(store: ProfileStore) -> Callable[[str, str | None], Awaitable[Voice]]:
-    async def resolve(voice_id: str, sole_user: str | None) -> Voice:
+def _resolver(store: ProfileStore) -> Callable[[str, str | None], Awaitable[Target]]:
+    async def resolve(voice_id: str, sole_user: str | None) -> Target:
         try:
             return await asyncio.to_thread(store.voice, voice_id, sole_user)
         except StorageError as problem:
@@ -154,6 +157,8 @@ async def _run_workers(app: web.Application) -> AsyncIterator[None]:
 async def _close_cloning(app: web.Application) -> AsyncIterator[None]:
     yield
     await app[api.CLONING].close()
+    app[voice_import.IMPORTING].apart.close()
+    app[trying.TRYING].close()
     app[reception.EXAMINERS].close()
     app[karaoke.RENDERERS].close()
 
@@ -191,7 +196,7 @@ def create_app(
     ):
         folder.mkdir(parents=True, exist_ok=True)
     migrate(settings.database_url)
-    store = ProfileStore(settings.storage.voice_profiles_dir)
+    store = ProfileStore(storage.voice_profiles_dir, models_dir=storage.models_dir)
     engine = Engine(
         converters(settings),
         capacity=settings.live.capacity,
@@ -206,6 +211,9 @@ def create_app(
     app[auth.SIGNER] = Signer(server_secret(storage.data_dir))
     app[api.STORE] = store
     app[api.CLONING] = Cloning(settings, store)
+    app[voice_import.IMPORTING] = voice_import.Importing(settings.limits.upload_memory_mb)
+    app[trying.TRYING] = Apart(1, settings.limits.upload_memory_mb)
+    app[trying.WAITING] = []
     app[websocket_handler.ENGINE] = engine
     app[websocket_handler.SESSIONS] = Sessions(
         engine, settings.live.resume_seconds, per_client=settings.live.sessions_per_client
@@ -241,6 +249,9 @@ def create_app(
     live_offer.add_routes(app)
     auth.add_routes(app)
     api.add_routes(app)
+    voice_import.add_routes(app)
+    trying.add_routes(app)
+    voice_profile.add_routes(app)
     conversion.add_routes(app)
     karaoke.add_routes(app)
     health.add_routes(app)

@@ -18,6 +18,7 @@ from auto_voice.web.current import CURRENT
 from auto_voice.web.errors import ApiError
 from auto_voice.web.health import SUPERVISOR
 from auto_voice.web.job_view import describe, stage_message
+from auto_voice.web.readiness import check_ready
 from auto_voice.web.reception import JOBS, enqueue, job_of, look_at, new_folder
 from auto_voice.web.song_form import read_song_request
 
@@ -40,7 +41,7 @@ async def convert_song(request: web.Request) -> web.Response:
         )
         wanted, notes = read_song_request(fields, settings.quality)
         user_id = whose(request, uploads.plain_text(fields, "user_id", 100))
-        await asyncio.to_thread(app[PROFILES].get, wanted.voice_id, sole_user(request))
+        check_ready(await asyncio.to_thread(app[PROFILES].get, wanted.voice_id, sole_user(request)))
         seconds = await look_at(request, upload)
         parameters = {
             "request": asdict(wanted),

@@ -38,6 +38,8 @@ STATUS = {
     "poor_audio_quality": 400,
     "text_too_long": 400,
     "bad_lyrics": 400,
+    "invalid_voice_model": 400,
+    "invalid_picture": 400,
     "api_key_required": 401,
     "invalid_api_key": 403,
     "origin_not_allowed": 403,
@@ -60,6 +62,8 @@ STATUS = {
     "weights_corrupt": 500,
     "service_unavailable": 503,
     "server_full": 503,
+    "voice_not_ready": 503,
+    "too_many_voices": 409,
     "weights_unavailable": 503,
     "insufficient_storage": 507,
 }

@@ -43,6 +43,9 @@ class Metrics:
         self.voice_clones = Counter(
             "autovoice_voice_clones", "Voices made from recordings", ["status"], registry=self.registry
         )
+        self.voice_imports = Counter(
+            "autovoice_voice_imports", "RVC voices brought or merged", ["status"], registry=self.registry
+        )
         self.tts_requests = Counter(
             "autovoice_tts_requests", "Texts that were to be spoken", ["status"], registry=self.registry
         )

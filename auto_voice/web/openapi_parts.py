@@ -23,7 +23,7 @@ SCHEMAS: dict[str, Any] = {
         details={**record("suggestions", suggestions=TEXTS), "additionalProperties": True},
     ),
     "Profile": record(
-        "profile_id user_id profile_name description created_at builtin vocal_range quality_metrics",
+        "profile_id user_id profile_name description created_at builtin kind vocal_range quality_metrics needs",
         profile_id=TEXT,
         user_id=MAYBE_TEXT,
         profile_name=TEXT,
@@ -36,6 +36,11 @@ SCHEMAS: dict[str, Any] = {
         speaker_embedding=ANY_OBJECT,
         warnings=TEXTS,
         consent=ANY_OBJECT,
+        kind={"enum": ["recording", "rvc"]},
+        model={"$ref": "#/components/schemas/RvcModel"},
+        settings={"$ref": "#/components/schemas/RvcSettings"},
+        picture_url=MAYBE_TEXT,
+        needs={"type": "array", "items": record("weights command", weights=TEXT, command=TEXT)},
     ),
     "Speech": record(
         "status audio format sample_rate duration metadata",

@@ -28,8 +28,11 @@ LIMITED = ("/api/", "/ws/")
 FREE = ("/api/v1/health", "/api/v1/openapi.json", "/api/v1/whoami")
 COSTLY = {
     ("POST", "/api/v1/voice/clone"): "clones_per_hour",
+    ("POST", "/api/v1/voice/import"): "clones_per_hour",
+    ("POST", "/api/v1/voice/merge"): "clones_per_hour",
     ("POST", "/api/v1/convert/song"): "conversions_per_hour",
     ("POST", "/api/v1/karaoke/songs"): "conversions_per_hour",
+    ("POST", "/api/v1/voice/profiles/{profile_id}/phrase"): "conversions_per_hour",
 }
 
 
@@ -146,7 +149,8 @@ async def limit_rates(request: web.Request, handler: Handler) -> web.StreamRespo
         or request.path.startswith(FREE)
     ):
         return await handler(request)
-    costly = COSTLY.get((request.method, request.path))
+    resource = request.match_info.route.resource
+    costly = COSTLY.get((request.method, request.path if resource is None else resource.canonical))
     if costly is not None:
         what, most = costly.removesuffix("_per_hour"), getattr(security, costly)
     elif request.method in READS:

@@ -19,6 +19,7 @@ from auto_voice.web.current import CURRENT
 from auto_voice.web.errors import ApiError
 from auto_voice.web.json_body import number_of, read_object, text_of
 from auto_voice.web.metrics import METRICS
+from auto_voice.web.readiness import check_ready
 from auto_voice.web.validators import InvalidParameter
 from pipeline.encoder import FORMATS
 from pipeline.errors import PipelineError
@@ -72,6 +73,7 @@ async def synthesize(request: web.Request) -> web.StreamResponse:
     wish = await _read(request)
     order = wish.order
     profile = await asyncio.to_thread(app[VOICES].get, order.voice_id, sole_user(request))
+    check_ready(profile)
     began, status = time.monotonic(), "error"
     try:
         async with aclosing(app[SPEAKING].speak(order)) as parts:

@@ -11,7 +11,8 @@ from auto_voice.web.current import CURRENT
 from auto_voice.web.errors import ApiError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-UNLIMITED = ("/ws/", "/api/v1/convert/download/")  # lines that stay open, and files that a slow client fetches
+# lines that stay open, files that a slow client fetches, and large ones that it sends, with their own limit
+UNLIMITED = ("/ws/", "/api/v1/convert/download/", "/api/v1/voice/import")
 
 
 @web.middleware

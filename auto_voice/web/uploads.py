@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -24,39 +26,76 @@ LEAST_FREE_BYTES = 100 * 2**20  # of the disk, after the upload
 MOST_TEXT = 1 << 16  # bytes of all text fields together
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where the file of a form's field goes.
+
+    Attributes:
+        path: of the file.
+        max_mb: that it may have.
+        name: what it is, in words.
+    """
+
+    path: Path
+    max_mb: int
+    name: str
+
+
 async def read_form(
     request: web.Request, path: Path, *, files: tuple[str, ...], max_mb: int
 ) -> tuple[dict[str, str], str]:
-    """As `_read_form`, within UPLOAD_TIMEOUT_S."""
+    """Save the first of `files` that comes to `path`; returns all text fields and the file's own name.
+
+    Raises:
+        ApiError: as `read_files`.
+    """
+    place = Place(path, max_mb, "recording")
+    fields, names = await read_files(request, dict.fromkeys(files, place), files[0])
+    return fields, next(iter(names.values()))
+
+
+async def read_files(
+    request: web.Request, places: dict[str, Place], needed: str
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Save the files of a form, within UPLOAD_TIMEOUT_S; what comes for a place that is taken is left out.
+
+    Args:
+        request: its body is read.
+        places: by field; fields may share one.
+        needed: the field without whose place nothing can be done.
+
+    Returns:
+        All text fields, and the files' own names by field.
+
+    Raises:
+        ApiError: `invalid_request` (no form, or a broken one), `missing_required_field`, `file_too_large`,
+            `insufficient_storage`.
+    """
     try:
         async with asyncio.timeout(UPLOAD_TIMEOUT_S):
-            return await _read_form(request, path, files=files, max_mb=max_mb)
+            return await _read_files(request, places, needed)
     except TimeoutError as problem:
         raise ApiError(
             "invalid_request", f"the upload took more than {UPLOAD_TIMEOUT_S} s", "try a faster line"
         ) from problem
 
 
-async def _read_form(
-    request: web.Request, path: Path, *, files: tuple[str, ...], max_mb: int
-) -> tuple[dict[str, str], str]:
-    """Save the first of `files` that comes to `path`; returns all text fields and the file's own name.
-
-    Raises:
-        ApiError: `invalid_request` (no form, or a broken one), `missing_required_field`, `file_too_large`,
-            `insufficient_storage`.
-    """
+async def _read_files(
+    request: web.Request, places: dict[str, Place], needed: str
+) -> tuple[dict[str, str], dict[str, str]]:
+    what = places[needed].name
     if not request.content_type.startswith("multipart/"):
         raise ApiError(
             "invalid_request",
             "the body must be multipart/form-data",
-            f"send the recording in field '{files[0]}'",
+            f"send the {what} in field '{needed}'",
         )
-    free = (await asyncio.to_thread(shutil.disk_usage, path.parent)).free
-    if free < LEAST_FREE_BYTES + max_mb * 2**20:
+    wanted = {place.path: place.max_mb for place in places.values()}
+    free = (await asyncio.to_thread(shutil.disk_usage, places[needed].path.parent)).free
+    if free < LEAST_FREE_BYTES + sum(wanted.values()) * 2**20:
         raise ApiError("insufficient_storage", "the server's disk is full", "tell the operator")
     fields: dict[str, str] = {}
-    name: str | None = None
+    names: dict[str, str] = {}
     parts = spent = 0
     try:
         async for part in await request.multipart():
@@ -65,9 +104,11 @@ async def _read_form(
                 raise ApiError("invalid_request", f"a form may have at most {MOST_PARTS} parts")
             if not isinstance(part, BodyPartReader):
                 raise ApiError("invalid_request", "multipart parts must not be nested")
-            if part.name in files and name is None:
-                name = part.filename or ""
-                await _save(part, path, max_mb)
+            place = places.get(part.name or "")
+            if place is not None and place.path in wanted:
+                del wanted[place.path]
+                names[part.name or ""] = part.filename or ""
+                await _save(part, place)
             else:
                 text = await _text(part)
                 spent += len(text)
@@ -79,9 +120,9 @@ async def _read_form(
         raise ApiError("invalid_request", "the connection broke off") from problem
     except (ValueError, HttpProcessingError) as problem:
         raise ApiError("invalid_request", f"the multipart body is broken: {problem}") from problem
-    if name is None:
-        raise ApiError("missing_required_field", "the recording is missing", f"send it in field '{files[0]}'")
-    return fields, name
+    if places[needed].path in wanted:
+        raise ApiError("missing_required_field", f"the {what} is missing", f"send it in field '{needed}'")
+    return fields, names
 
 
 async def _text(part: BodyPartReader) -> bytes:
@@ -94,19 +135,18 @@ async def _text(part: BodyPartReader) -> bytes:
     return text
 
 
-async def _save(part: BodyPartReader, path: Path, max_mb: int) -> None:
-    limit = max_mb * 2**20
+async def _save(part: BodyPartReader, place: Place) -> None:
+    limit = place.max_mb * 2**20
     size = 0
-    file = await asyncio.to_thread(path.open, "wb")
+    file = await asyncio.to_thread(place.path.open, "wb")
     try:
         while chunk := await part.read_chunk(CHUNK):
             size += len(chunk)
             if size > limit:
-                raise ApiError(
-                    "file_too_large",
-                    f"the recording is over {max_mb} MB",
-                    "send a shorter or compressed recording",
+                smaller = (
+                    "send a shorter or compressed recording" if place.name == "recording" else "send another"
                 )
+                raise ApiError("file_too_large", f"the {place.name} is over {place.max_mb} MB", smaller)
             await asyncio.to_thread(file.write, chunk)
     finally:
         await asyncio.to_thread(file.close)
@@ -138,14 +178,29 @@ async def within_limits(
         ApiError: `invalid_audio` (beyond its time or memory), `service_unavailable` (the process died).
         PipelineError: what is wrong with the file.
     """
-    another = "send it as WAV or FLAC"
-    try:
+    with bounded("invalid_audio", seconds, "send it as WAV or FLAC"):
         return await apart.run(seconds, function, *args, **kwargs)
+
+
+@contextmanager
+def bounded(code: str, seconds: float, another: str) -> Iterator[None]:
+    """Tell of work of `Apart`.
+
+    Args:
+        code: of the error where it is beyond its time or memory.
+        seconds: that it may take.
+        another: what to do instead.
+
+    Raises:
+        ApiError: of that code, or `service_unavailable` (the process died).
+    """
+    try:
+        yield
     except WorkTooLong as problem:
-        raise ApiError("invalid_audio", f"reading the file took more than {seconds:g} s", another) from problem
+        raise ApiError(code, f"it took more than {seconds:g} s", another) from problem
     except WorkTooLarge as problem:
-        raise ApiError("invalid_audio", "reading the file takes too much memory", another) from problem
+        raise ApiError(code, "it takes too much memory", another) from problem
     except WorkDied as problem:
         raise ApiError(
-            "service_unavailable", "the process that read the file died", "try again in a minute", another
+            "service_unavailable", "the process that worked on it died", "try again in a minute", another
         ) from problem

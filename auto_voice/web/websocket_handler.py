@@ -11,7 +11,7 @@ from auto_voice import __version__
 from auto_voice.web.auth import sole_user
 from auto_voice.web.metrics import METRICS
 from auto_voice.web.rates import client_of
-from pipeline.voice import Voice
+from pipeline.voice import Target
 from realtime import protocol
 from realtime.conversation import Conversation, Phase
 from realtime.engine import Engine
@@ -21,7 +21,7 @@ from realtime.transports.websocket import WebSocketOutbox
 
 ENGINE = web.AppKey("engine", Engine)
 SESSIONS = web.AppKey("sessions", Sessions)
-RESOLVE_VOICE: web.AppKey[Callable[[str, str | None], Awaitable[Voice]]] = web.AppKey("resolve_voice")
+RESOLVE_VOICE: web.AppKey[Callable[[str, str | None], Awaitable[Target]]] = web.AppKey("resolve_voice")
 CONVERSATIONS: web.AppKey[dict[int, Conversation]] = web.AppKey("conversations")
 
 STEP_TIMEOUT_S = 10.0  # for hello, and for start

@@ -59,6 +59,7 @@ def test_the_running_configuration_is_the_shipped_one(nginx: Nginx) -> None:
         for limit in ("proxy_read_timeout 300s;", "proxy_send_timeout 300s;", "proxy_buffering off;"):
             assert limit in block(told, place)
     assert "client_max_body_size 100M;" in block(told, "location /api/")
+    assert "client_max_body_size 920M;" in block(told, "location = /api/v1/voice/import")
     assert "least_conn;" in block(told, "upstream autovoice")
     assert block(told, "upstream autovoice").count("server 127.0.0.1:") == 2
 

@@ -46,7 +46,7 @@ def test_the_button_that_asks_again_says_so_aloud(
     page.route("**/voice/profiles*", voices)
     page.clock.install()
     page.goto(service.url)
-    button = page.locator("#voices button")
+    button = page.locator("#voices button[aria-label*=elete]")
     assert button.get_attribute("aria-label") == "Delete the voice Ann"
     button.click()
     assert button.inner_text() == "Really?"

@@ -38,16 +38,35 @@ export class ApiError extends Error {
  * @throws {ApiError}
  */
 export async function ask(path, init) {
-  /** @type {Response} */
-  let response;
-  try {
-    response = await fetch(path, init);
-  } catch {
-    throw new ApiError(0, { error: 'no_answer', message: 'The server does not answer.' });
-  }
+  const response = await answered(path, init);
   const body = response.status === 204 ? null : await response.json().catch(() => null);
   if (!response.ok) throw new ApiError(response.status, body);
   return body;
+}
+
+/**
+ * @param {string} path
+ * @param {RequestInit} [init]
+ * @returns {Promise<Blob>}
+ * @throws {ApiError}
+ */
+export async function askForFile(path, init) {
+  const response = await answered(path, init);
+  if (!response.ok) throw new ApiError(response.status, await response.json().catch(() => null));
+  return response.blob();
+}
+
+/**
+ * @param {string} path
+ * @param {RequestInit} [init]
+ * @throws {ApiError} when there is no answer
+ */
+async function answered(path, init) {
+  try {
+    return await fetch(path, init);
+  } catch {
+    throw new ApiError(0, { error: 'no_answer', message: 'The server does not answer.' });
+  }
 }
 
 /**

@@ -25,6 +25,7 @@ export class BlendView {
     this.select = byId('blend-voice', HTMLSelectElement);
     this.slider = byId('blend-share', HTMLInputElement);
     this.row = byId('blend-row', HTMLElement);
+    this.section = byId('blend', HTMLElement);
     this.select.addEventListener('change', () => this.change());
     this.slider.addEventListener('input', () => this.change());
     // A slider that was moved by accident goes back with a double click.
@@ -52,14 +53,17 @@ export class BlendView {
   }
 
   /**
-   * Offer all voices but the picked one. A blend with a voice that is not offered any more ends.
+   * Offer all voices but the picked one; RVC voices are whole networks, which do not blend. A blend with a voice
+   * that is not offered any more ends.
    * @param {Voice[]} voices
    * @param {Voice | null} first the picked one
    */
   offer(voices, first) {
     const before = this.select.value;
     this.first = first;
-    this.voices = voices.filter((voice) => voice !== first);
+    const blends = first?.kind !== 'rvc';
+    this.section.hidden = !blends;
+    this.voices = voices.filter((voice) => blends && voice !== first && voice.kind !== 'rvc');
     const options = this.voices.map((voice) => make('option', { value: voice.id, textContent: voice.name }));
     this.select.replaceChildren(make('option', { value: '', textContent: 'No other voice' }), ...options);
     this.select.value = this.voices.some((voice) => voice.id === before) ? before : '';

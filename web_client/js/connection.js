@@ -16,7 +16,7 @@ const FULL_RETRY_MS = 10_000;
 const MAX_UNSENT_BYTES = 8192;
 const STRAGGLERS_MS = 1000; // for what was rendered before a session left a line
 /** Errors after which trying again cannot help. */
-const FINAL_ERRORS = new Set(['unsupported_version', 'voice_not_found', 'invalid_parameter', 'malformed_message']);
+const FINAL_ERRORS = new Set(['unsupported_version', 'voice_not_found', 'voice_not_ready', 'invalid_parameter', 'malformed_message']);
 
 /**
  * @typedef {import('./protocol.js').ServerMessage} ServerMessage

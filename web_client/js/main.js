@@ -76,7 +76,7 @@ const session = new Session(
   },
   {
     userId: memory.userId,
-    converter: query.get('converter') ?? 'native',
+    converter: query.get('converter'),
     hint: query.get('latency') === 'interactive' ? 'interactive' : 0,
     transport: transportOf(query.get('transport') ?? memory.transport),
   },
@@ -102,10 +102,10 @@ const voices = new VoicesView(
   memory.userId,
   memory.voice,
   (id) => {
-    session.setVoice(id);
+    blendView.offer(voices.voices, voices.current);
+    if (session.setVoice(id, voices.current?.kind ?? '')) void beginAnew();
     memory.voice = id;
     save();
-    blendView.offer(voices.voices, voices.current);
     showVoices();
     enable();
   },
@@ -114,6 +114,7 @@ const voices = new VoicesView(
     else if (session.failure === null && isSecureContext) showFailure(null, false);
     if (!session.running) setText(status, reached ? STATES[session.state] : 'The server does not answer');
   },
+  true,
 );
 
 const devices = new DevicesView(
@@ -160,6 +161,13 @@ async function toggle(source) {
   await session.start(source);
   devices.show(session.sound.source.facts);
   await devices.load();
+}
+
+/** The picked voice is sung by another converter than the one that sings now. */
+async function beginAnew() {
+  session.stop();
+  await session.start(session.sound.source.kind);
+  if (session.running) setText(notice, 'This kind of voice is sung in another way: the session began anew.');
 }
 
 function showVoices() {

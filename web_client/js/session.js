@@ -36,7 +36,7 @@ import { failure, failureOf, MOVES, Trouble } from './words.js';
 export class Session {
   /**
    * @param {Hooks} hooks
-   * @param {{ userId: string, converter: string, hint: import('./audio-graph.js').LatencyHint,
+   * @param {{ userId: string, converter: string | null, hint: import('./audio-graph.js').LatencyHint,
    *   transport: import('./carrier.js').Wanted }} options
    */
   constructor(hooks, options) {
@@ -47,6 +47,7 @@ export class Session {
     /** @type {Failure | null} */
     this.failure = null;
     this.voice = '';
+    this.kind = ''; // of the voice: each is sung by a converter of its own, unless one is asked for
     /** @type {import('./protocol.js').Blend | null} */
     this.blend = null;
     /** @type {Controls} */
@@ -141,7 +142,7 @@ export class Session {
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     const { userId, converter } = this.options;
     const { voice, blend, controls } = this;
-    const start = { voice, blend, user_id: userId, controls, converter };
+    const start = { voice, blend, user_id: userId, controls, ...(converter && { converter }) };
     const mayMove = this.options.transport === 'auto' ? carrierForLosses() : null;
     this.link.post({ type: 'open', url: url.href, carrier: this.carrier, mayMove, start, port }, [port]);
   }
@@ -264,10 +265,18 @@ export class Session {
     this.link?.post({ type: 'controls', controls: change });
   }
 
-  /** @param {string} profileId */
-  setVoice(profileId) {
+  /**
+   * Sing with another voice, now and at the next start.
+   * @param {string} profileId
+   * @param {string} kind of the voice, as its profile says
+   * @returns {boolean} whether the session must begin anew for that: another converter sings it
+   */
+  setVoice(profileId, kind) {
+    const another = this.running && this.options.converter === null && this.kind !== kind;
     this.voice = profileId;
-    this.link?.post({ type: 'controls', controls: { voice: profileId } });
+    this.kind = kind;
+    if (!another) this.link?.post({ type: 'controls', controls: { voice: profileId } });
+    return another;
   }
 
   /** @param {import('./protocol.js').Blend | null} blend null ends it */

@@ -29,7 +29,7 @@ export function snapshotOf(session) {
     blend: session.blend && { ...session.blend },
     blend_in_force: ledger.blendInForce && { ...ledger.blendInForce },
     transport: session.carrier,
-    converter: started?.converter ?? session.options.converter,
+    converter: started?.converter ?? session.options.converter ?? null,
     controls: { ...session.controls },
     controls_in_force: { ...ledger.inForce },
     audio: {

@@ -5,6 +5,8 @@
 
 import { ApiError } from './api.js';
 import { byId, make } from './dom.js';
+import { RvcForm } from './rvc-form.js';
+import { VoiceDialog } from './voice-dialog.js';
 import { deleteVoice, listVoices, makeVoice } from './voices.js';
 
 const RETRY_MS = 4000;
@@ -16,8 +18,9 @@ export class VoicesView {
    * @param {string} chosen id of the voice picked last time
    * @param {(id: string) => void} onPick
    * @param {(reached: boolean) => void} onReached whether the list could be loaded
+   * @param {boolean} [anywhere] whether RVC files may be dropped anywhere on the page
    */
-  constructor(userId, chosen, onPick, onReached) {
+  constructor(userId, chosen, onPick, onReached, anywhere = false) {
     this.userId = userId;
     this.chosen = chosen;
     this.onPick = onPick;
@@ -29,6 +32,12 @@ export class VoicesView {
     this.form = byId('make-voice', HTMLFormElement);
     this.progress = byId('make-progress', HTMLProgressElement);
     this.result = byId('make-result', HTMLElement);
+    this.dialog = new VoiceDialog(userId, () => this.load());
+    const rvc = new RvcForm(userId, (made) => {
+      this.chosen = made.id;
+      return this.load();
+    }, anywhere);
+    this.form.closest('details')?.after(rvc.details);
     this.form.addEventListener('submit', (event) => {
       event.preventDefault();
       void this.submit();
@@ -82,12 +91,20 @@ export class VoicesView {
       make('span', { className: 'voice-range', textContent: voice.range }),
       make('span', { className: 'voice-description', textContent: voice.description }),
     ]);
+    if (voice.picture) label.prepend(make('img', { className: 'voice-picture', src: voice.picture, alt: '' }));
+    if (voice.needs) {
+      const command = make('code', { textContent: voice.needs });
+      label.append(make('span', { className: 'voice-needs' }, ['Needs ContentVec: ', command]));
+    }
     const row = make('div', { className: 'voice' }, [input, label]);
     if (voice.own) {
+      const edit = make('button', { type: 'button', className: 'quiet', textContent: 'Edit' });
+      edit.setAttribute('aria-label', `Edit the voice ${voice.name}`);
+      edit.addEventListener('click', () => this.dialog.open(voice));
       const remove = make('button', { type: 'button', className: 'quiet', textContent: 'Delete' });
       remove.setAttribute('aria-label', `Delete the voice ${voice.name}`);
       remove.addEventListener('click', () => void this.remove(voice, remove));
-      row.append(remove);
+      row.append(make('div', { className: 'voice-acts' }, [edit, remove]));
     }
     return row;
   }

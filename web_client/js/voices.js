@@ -1,9 +1,9 @@
 /**
- * The voices on the server: list, make, delete (REST, `/api/v1/voice/…`).
+ * The voices on the server: list, make, bring, change, delete (REST, `/api/v1/voice/…`).
  * @module
  */
 
-import { ask, upload } from './api.js';
+import { ask, askForFile, upload } from './api.js';
 
 const BASE = '/api/v1/voice';
 
@@ -13,7 +13,17 @@ const BASE = '/api/v1/voice';
  * @property {string} name
  * @property {string} description
  * @property {string} range such as `A2–E4`, empty when unknown
- * @property {boolean} own made by this user, so that it can be deleted
+ * @property {boolean} own made by this user, so that it can be changed and deleted
+ * @property {'recording' | 'rvc'} kind what it was made of: each is sung by a converter of its own
+ * @property {string} picture its address, empty when there is none
+ * @property {string} needs the command that whoever runs the server has to run before it can sing, or empty
+ * @property {Model | null} model of an RVC voice
+ * @property {Settings | null} settings of an RVC voice
+ *
+ * @typedef {{ version: string, sample_rate: number, speakers: number, f0: boolean, info: string,
+ *   index_features: number }} Model
+ * @typedef {{ speaker: number, index_rate: number, protect: number, rms_mix: number, pitch_semitones: number,
+ *   formant_semitones: number, median_f0_hz: number | null }} Settings
  */
 
 /**
@@ -29,12 +39,18 @@ const text = (value) => (typeof value === 'string' ? value : '');
 export function readVoice(profile) {
   const range = profile.vocal_range ?? {};
   const builtin = profile.builtin === true;
+  const rvc = profile.kind === 'rvc';
   return {
     id: text(profile.profile_id) || text(profile.id),
     name: text(profile.profile_name) || text(profile.name) || 'Unnamed voice',
     description: text(profile.description),
-    range: range.min_note && range.max_note ? `${range.min_note}–${range.max_note}` : '',
+    range: range.min_note && range.max_note ? `${range.min_note}–${range.max_note}` : rvc ? 'RVC' : '',
     own: !builtin, // nobody else's are listed
+    kind: rvc ? 'rvc' : 'recording',
+    picture: text(profile.picture_url),
+    needs: text(profile.needs?.[0]?.command),
+    model: profile.model ?? null,
+    settings: profile.settings ?? null,
   };
 }
 
@@ -59,9 +75,65 @@ export async function listVoices(userId) {
  * @throws {ApiError}
  */
 export async function deleteVoice(id, userId) {
-  await ask(`${BASE}/profiles/${encodeURIComponent(id)}?${new URLSearchParams({ user_id: userId })}`, {
-    method: 'DELETE',
-  });
+  await ask(addressOf(id, userId), { method: 'DELETE' });
+}
+
+/** @param {string} id @param {string} userId @param {string} [part] of the voice */
+const addressOf = (id, userId, part = '') =>
+  `${BASE}/profiles/${encodeURIComponent(id)}${part}?${new URLSearchParams({ user_id: userId })}`;
+
+/**
+ * @param {string} id
+ * @param {string} userId its owner
+ * @param {{ profile_name?: string, settings?: Partial<Settings> }} changes
+ * @throws {ApiError}
+ */
+export async function changeVoice(id, userId, changes) {
+  const headers = { 'Content-Type': 'application/json' };
+  await ask(addressOf(id, userId), { method: 'PATCH', headers, body: JSON.stringify(changes) });
+}
+
+/**
+ * @param {string} id
+ * @param {string} userId its owner
+ * @param {Blob | null} picture null takes it away
+ * @throws {ApiError}
+ */
+export async function changePicture(id, userId, picture) {
+  const address = addressOf(id, userId, '/picture');
+  if (picture === null) return void (await ask(address, { method: 'DELETE' }));
+  const headers = { 'Content-Type': 'application/octet-stream' };
+  await ask(address, { method: 'PUT', headers, body: picture });
+}
+
+/**
+ * What a voice sounds like.
+ * @param {string} id
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Blob>} a sound file
+ * @throws {ApiError}
+ */
+export async function hearVoice(id, signal) {
+  return askForFile(`${BASE}/profiles/${encodeURIComponent(id)}/phrase`, { method: 'POST', signal });
+}
+
+/**
+ * Bring an RVC voice, with the owner's consent.
+ * @param {{ model: File, index: File | null, picture: File | null }} files
+ * @param {string} name
+ * @param {string} userId
+ * @param {(share: number) => void} onProgress 0..1 while uploading
+ * @param {AbortSignal} signal
+ * @returns {Promise<Voice>}
+ * @throws {ApiError}
+ */
+export async function bringVoice(files, name, userId, onProgress, signal) {
+  const form = new FormData();
+  form.set('user_id', userId);
+  if (name) form.set('profile_name', name);
+  form.set('consent', CONSENT);
+  for (const [field, file] of Object.entries(files)) if (file) form.set(field, file);
+  return readVoice((await upload(`${BASE}/import`, form, onProgress, signal)) ?? {});
 }
 
 /** What the box says that must be ticked. */

@@ -57,6 +57,11 @@ const WORDS = {
     'A voice is no longer there',
     'The list has been loaded again, and a blend with that voice has ended. Pick another voice if need be, and go on.',
   ],
+  voice_not_ready: [
+    'This voice cannot sing here yet',
+    'RVC voices hear with ContentVec, which is not on this server. Whoever runs it fetches it once with: ' +
+      'autovoice weights contentvec. Until then, pick another voice.',
+  ],
   unsupported_version: ['This page is older than the server', 'Reload the page to get the matching version.'],
   too_fast: ['The server got sound faster than it is sung', 'The sound card’s clock is off. Reconnecting by itself.'],
   shutting_down: ['The server is restarting', 'Reconnecting by itself as soon as it is back.'],

@@ -9,7 +9,7 @@
  * @typedef {import('./connection.js').ConnectionState} ConnectionState
  * @typedef {import('./protocol.js').Blend} Blend
  * @typedef {import('./carrier.js').Carrier} Carrier
- * @typedef {{ voice: string, blend: Blend | null, user_id: string, converter: string, controls: Controls }} Start
+ * @typedef {{ voice: string, blend: Blend | null, user_id: string, converter?: string, controls: Controls }} Start
  * @typedef {Partial<Controls> & { voice?: string, blend?: Blend | null }} Change
  * @typedef {{ type: 'open', url: string, carrier: Carrier, mayMove: Carrier | null, start: Start, port: MessagePort }
  *   | { type: 'move', carrier: Carrier }

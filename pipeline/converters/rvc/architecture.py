@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +14,8 @@ Version = Literal["v1", "v2"]
 FRAME_RATE = 100  # latent frames per second, in every RVC model
 FEATURES: dict[Version, int] = {"v1": 256, "v2": 768}
 SAMPLE_RATES = (32_000, 40_000, 48_000)
+_WORDS = reprlib.Repr()
+_WORDS.maxlevel, _WORDS.maxstring, _WORDS.maxlong = 1, 60, 20
 
 
 class VoiceModelUnusable(PipelineError):
@@ -52,6 +55,25 @@ class Architecture:
         """Samples per latent frame."""
         return math.prod(self.rates)
 
+    def config(self) -> list[Any]:
+        """The list of 18 that `read_architecture` takes; what only training needs has its usual value."""
+        spectrum = 1025 if self.sample_rate > 32_000 else 513
+        sizes = [self.inter, self.hidden, self.filter, self.heads, self.layers, self.kernel]
+        decoder = [list(self.res_kernels), [list(each) for each in self.res_dilations], list(self.rates)]
+        ups = [self.width, list(self.up_kernels)]
+        return [
+            spectrum,
+            32,
+            *sizes,
+            0,
+            "1",
+            *decoder,
+            *ups,
+            self.speakers,
+            self.speaker_width,
+            self.sample_rate,
+        ]
+
 
 def read_architecture(config: Any, version: Any, f0: Any, speakers: int) -> Architecture:
     """The architecture that a checkpoint's `config` describes.
@@ -66,18 +88,19 @@ def read_architecture(config: Any, version: Any, f0: Any, speakers: int) -> Arch
         VoiceModelUnusable: something that is no such list, or a network unlike every RVC model.
     """
     known: Version
+    asked = version or "v1" if isinstance(version, str | None) else version
     for known in FEATURES:
-        if (version or "v1") == known:
+        if isinstance(asked, str) and asked == known:
             break
     else:
-        raise VoiceModelUnusable(f"its version is {_shown(version)}; v1 and v2 are known")
+        raise VoiceModelUnusable(f"its version is {shown(version)}; v1 and v2 are known")
     f0 = 1 if f0 is None else f0
-    if f0 not in (0, 1, "0", "1"):
-        raise VoiceModelUnusable(f"its entry 'f0' is {_shown(f0)}, not 0 or 1")
+    if not isinstance(f0, int | float | str) or f0 not in (0, 1, "0", "1"):
+        raise VoiceModelUnusable(f"its entry 'f0' is {shown(f0)}, not 0 or 1")
     if not isinstance(config, list | tuple) or len(config) != 18:
         raise VoiceModelUnusable("its entry 'config' is not the list of 18 values of an RVC voice")
-    if config[9] != "1":
-        raise VoiceModelUnusable(f"its decoder has residual blocks of kind {_shown(config[9])}; '1' is known")
+    if not isinstance(config[9], str) or config[9] != "1":
+        raise VoiceModelUnusable(f"its decoder has residual blocks of kind {shown(config[9])}; '1' is known")
     dilations = config[11]
     if not isinstance(dilations, list | tuple) or not 1 <= len(dilations) <= 4:
         raise VoiceModelUnusable("its list of dilations is none")
@@ -123,17 +146,20 @@ def _check(made: Architecture) -> None:
 
 def _number(value: Any, name: str, low: int, high: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise VoiceModelUnusable(f"its {name} is {_shown(value)}, not a whole number from {low} to {high}")
+        raise VoiceModelUnusable(f"its {name} is {shown(value)}, not a whole number from {low} to {high}")
     return value
 
 
 def _numbers(value: Any, name: str, low: int, high: int) -> tuple[int, ...]:
     if not isinstance(value, list | tuple) or not 1 <= len(value) <= 8:
-        raise VoiceModelUnusable(f"its {name} are {_shown(value)}, not one to eight whole numbers")
+        raise VoiceModelUnusable(f"its {name} are {shown(value)}, not one to eight whole numbers")
     return tuple(_number(each, name, low, high) for each in value)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value of a file in a few words, however large or deep it is."""
     return (
-        repr(value)[:60] if isinstance(value, str | int | float | bool | list | tuple) else type(value).__name__
+        _WORDS.repr(value)
+        if isinstance(value, str | int | float | list | tuple | None)
+        else type(value).__name__
     )

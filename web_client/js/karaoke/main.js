@@ -76,7 +76,7 @@ const session = new Session(
     },
     onRecording: () => {},
   },
-  { userId: memory.userId, converter: query.get('converter') ?? 'native', hint: 'interactive', transport: 'auto' },
+  { userId: memory.userId, converter: query.get('converter'), hint: 'interactive', transport: 'auto' },
 );
 Object.assign(session.controls, memory.controls);
 session.sound.source.microphoneId = memory.microphone;
@@ -87,7 +87,10 @@ const voices = new VoicesView(
   memory.userId,
   memory.voice,
   (id) => {
-    session.setVoice(id);
+    if (session.setVoice(id, voices.current?.kind ?? '')) {
+      end(); // in the middle of a song it cannot be sung on
+      setText(notice, 'This kind of voice is sung in another way. Press Sing to begin again with it.');
+    }
     remember({ ...recall(), voice: id });
     enable();
   },
