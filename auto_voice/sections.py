@@ -153,12 +153,18 @@ class DatabaseSettings(Section):
     url: str  # empty: jobs.db in storage.data_dir
 
 
+Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
 class LoggingSettings(Section):
     """What is logged, and how."""
 
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+    level: Level
+    levels: dict[str, Level]
+    requests: bool
     format: Literal["console", "json"]
     file: Path | None
+    error_file: Path | None
     max_bytes: int = Field(ge=65_536)
     backup_count: int = Field(ge=0, le=1000)
 

@@ -114,6 +114,17 @@ class ContentCache:
                 return found, True
             return self._build(kind, key, build), False
 
+    def size_bytes(self) -> int:
+        """What all files in it take together, half-built ones too."""
+        total = 0
+        for folder, _, names in os.walk(self.directory):
+            for name in names:
+                try:
+                    total += os.stat(os.path.join(folder, name)).st_size  # noqa: PTH116, PTH118
+                except FileNotFoundError:
+                    continue  # it went meanwhile
+        return total
+
     def clean(self) -> int:
         """Remove what is too old, left over, or too much; returns the bytes freed."""
         entries = []

@@ -25,6 +25,7 @@ from auto_voice.logs import set_up_logging
 from auto_voice.settings import Settings
 from auto_voice.share import Share
 from auto_voice.speaking import Speaking
+from auto_voice.storage.cache import open_cache
 from auto_voice.storage.database import migrate
 from auto_voice.storage.errors import StorageError
 from auto_voice.storage.profiles import ProfileStore
@@ -51,6 +52,7 @@ from auto_voice.web.errors import errors_as_json
 from auto_voice.web.origins import check_origin
 from auto_voice.web.rates import RATES, RateLimits, limit_guesses, limit_rates
 from auto_voice.web.request_ids import name_request
+from auto_voice.web.request_log import log_request
 from auto_voice.web.time_limit import limit_time
 from auto_voice.web.tokens import Signer, server_secret
 from auto_voice.web.turns import TURNS, Turns, take_turns
@@ -171,6 +173,7 @@ def create_app(
     app = web.Application(
         middlewares=[
             name_request,
+            log_request,
             take_turns,
             metrics.count_requests,
             errors_as_json,
@@ -219,7 +222,8 @@ def create_app(
         else Elsewhere(settings, share.workers)
     )
     app[conversion.PROFILES] = app[synthesis.VOICES] = store
-    app[synthesis.SPEAKING] = Speaking(settings)
+    app[health.SPEAKING] = Speaking(settings)
+    app[health.CACHE_SIZE] = health.CacheSize(open_cache(settings))
     app[reception.EXAMINERS] = Apart(EXAMINERS, settings.limits.upload_memory_mb)
     app[karaoke.RENDERERS] = Apart(RENDERERS, settings.limits.upload_memory_mb)
     app[conversion.WATCHERS] = set()

@@ -57,6 +57,9 @@ async def test_health_tells_what_the_contract_names(client: Client) -> None:
         assert document["live"]["capacity"] == 3
         for name in ("gpu_available", "timestamp", "service", "version", "endpoints", "dependencies"):
             assert name in document
+        assert document["gpu"]["available"] == (document["gpu"]["device_count"] > 0)
+        assert document["models"] == {"vc_loaded": True, "tts_loaded": False}
+        assert document["storage"]["cache_size_gb"] == 0
     for path in ("/health/ready", "/api/v1/health/live"):
         async with client.get(path) as response:
             assert response.status == 200
