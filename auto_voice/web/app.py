@@ -28,6 +28,7 @@ from auto_voice.speaking import Speaking
 from auto_voice.storage.cache import open_cache
 from auto_voice.storage.database import migrate
 from auto_voice.storage.errors import StorageError
+from auto_voice.storage.in_use import shared
 from auto_voice.storage.profiles import ProfileStore
 from auto_voice.storage.users import UserStore
 from auto_voice.web import (
@@ -74,9 +75,13 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Content-Security-Policy": (
-        "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; media-src 'self' blob:; "
-        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+        "media-src 'self' blob:; font-src 'self'; worker-src 'self'; manifest-src 'self'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=(), payment=(), usb=()",
+    "X-Frame-Options": "DENY",
     "Cache-Control": "no-cache",
 }
 
@@ -134,6 +139,11 @@ def apply(app: web.Application, settings: Settings) -> None:
     app[api.CLONING].settings = settings
     app[health.SUPERVISOR].settings = settings
     app[websocket_handler.SESSIONS].resume_seconds = settings.live.resume_seconds
+
+
+async def _hold_data(app: web.Application) -> AsyncIterator[None]:
+    with shared(app[CURRENT].settings.storage.data_dir):
+        yield
 
 
 async def _watch_loop(app: web.Application) -> AsyncIterator[None]:
@@ -232,7 +242,9 @@ def create_app(
     )
     app.on_response_prepare.append(_add_headers)
     app.on_shutdown.extend([websocket_handler.shut_down, conversion.shut_down])
-    app.cleanup_ctx.extend([_reload_on_signal, _run_engine, _watch_loop, _close_cloning, _run_workers])
+    app.cleanup_ctx.extend(
+        [_hold_data, _reload_on_signal, _run_engine, _watch_loop, _close_cloning, _run_workers]
+    )
     if share is not None:
         forward.add(app, share)
         app.cleanup_ctx.append(siblings.answering(share, app[metrics.METRICS].own, forward.PATHS))

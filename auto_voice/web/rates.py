@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from aiohttp import web
 from limits import RateLimitItemPerHour
@@ -14,6 +13,7 @@ from limits.errors import ConfigurationError
 from limits.storage import MemoryStorage, Storage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
+from auto_voice.addresses import client_of_address
 from auto_voice.settings import SettingsError
 from auto_voice.storage.users import KeyRefused
 from auto_voice.web.auth import HEADER, PRINCIPAL
@@ -114,16 +114,19 @@ def address_of(request: web.Request) -> str:
     """The address of a client, behind as many proxies as the settings name.
 
     Each proxy adds the address that it was called from to `X-Forwarded-For`; only what our own proxies added
-    can be believed, and that is counted from the end.
+    can be believed, and that is counted from the end. Of IPv6 it is the network: a client has 2**64 addresses.
     """
     proxies = request.app[CURRENT].settings.server.proxies
     told = [part.strip() for part in ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")]
     if proxies and len(told) >= proxies:
         try:
-            return str(ip_address(told[-proxies]))
+            return client_of_address(told[-proxies])
         except ValueError:
             pass  # a proxy that is not set up; its own address is as good as any
-    return request.remote or request.headers.get(REMOTE) or "unknown"
+    try:
+        return client_of_address(request.remote or request.headers.get(REMOTE) or "")
+    except ValueError:
+        return "unknown"
 
 
 def client_of(request: web.Request) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -13,6 +14,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from auto_voice.apart import Apart, WorkDied, WorkTooLarge, WorkTooLong
 from auto_voice.web.errors import ApiError
+from auto_voice.web.validators import is_plain
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -113,8 +115,9 @@ async def _save(part: BodyPartReader, path: Path, max_mb: int) -> None:
 
 
 def bare_name(file_name: str) -> str:
-    """A file's name without its folders, for people to read."""
-    return Path(file_name.replace("\\", "/")).name[:200]
+    """A file's name without its folders, for people to read: what is no text in it becomes U+FFFD."""
+    name = Path(file_name.replace("\\", "/").replace("\0", "")).name[:200]
+    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") else c for c in name)
 
 
 def plain_text(fields: dict[str, str], name: str, most: int) -> str | None:
@@ -124,7 +127,7 @@ def plain_text(fields: dict[str, str], name: str, most: int) -> str | None:
         ApiError: too long, or with control characters.
     """
     text = fields.get(name) or None
-    if text is not None and (len(text) > most or any(ord(c) < 32 for c in text)):
+    if text is not None and not is_plain(text, most):
         raise ApiError("invalid_parameter", f"{name} must be a plain text of at most {most} characters")
     return text
 
