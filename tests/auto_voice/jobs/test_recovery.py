@@ -189,6 +189,27 @@ def test_a_voice_that_was_deleted_meanwhile_is_told(settings: Settings, store: J
     assert error["code"] == "profile_not_found"
 
 
+def test_a_song_that_a_restored_database_knows_and_no_folder_has_is_told(
+    settings: Settings, store: JobStore
+) -> None:
+    from auto_voice.jobs.worker import Worker
+
+    parameters = {
+        "request": asdict(SongRequest("otto", "fast")),
+        "upload": "upload",
+        "song_name": "x",
+        "notes": [],
+    }
+    store.submit("song", parameters)
+    job = store.claim("w")
+    assert job is not None
+    Worker(settings, "w").do(job)
+    failed = store.get(job.id)
+    assert failed.status is Status.FAILED
+    assert failed.error is not None
+    assert failed.error["code"] == "file_expired"
+
+
 def test_what_is_over_is_cleaned_up(settings: Settings, store: JobStore) -> None:
     job_id = submit(settings, store, 1.5)
     store.claim("w")
