@@ -125,6 +125,18 @@ class ContentCache:
                     continue  # it went meanwhile
         return total
 
+    def clear(self, kind: str | None = None, unused_s: float = 0.0) -> int:
+        """Remove entries, of a kind or of all, that have not been used for as long; returns the bytes freed."""
+        freed, now = 0, self._clock()
+        for folder in self.directory.glob(f"{kind or '*'}/[!.]*"):
+            try:
+                used = (folder / MANIFEST).stat().st_mtime
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            if now - used >= unused_s:
+                freed += _remove(folder)
+        return freed
+
     def clean(self) -> int:
         """Remove what is too old, left over, or too much; returns the bytes freed."""
         entries = []
@@ -187,6 +199,9 @@ def _remove(path: Path) -> int:
     else:
         path.unlink(missing_ok=True)
     return size
+
+
+KINDS = ("stems", "pitch", "conversion", "rendition")
 
 
 def open_cache(settings: Settings) -> ContentCache:
