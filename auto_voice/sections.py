@@ -74,7 +74,7 @@ class LimitSettings(Section):
     max_profile_duration_s: float = Field(gt=0)
     concurrent_clones: int = Field(gt=0)
     upload_seconds: float = Field(gt=0, le=3600)
-    upload_memory_mb: int = Field(ge=512)
+    upload_memory_mb: int = Field(ge=1024)  # less, and torch itself finds no room
     concurrent_speech: int = Field(ge=0, le=64)
     max_song_duration_s: float = Field(gt=0)
     concurrent_conversions: int = Field(ge=0, le=64)
