@@ -237,6 +237,7 @@ def create_app(
     app[reception.EXAMINERS] = Apart(EXAMINERS, settings.limits.upload_memory_mb)
     app[karaoke.RENDERERS] = Apart(RENDERERS, settings.limits.upload_memory_mb)
     app[conversion.WATCHERS] = set()
+    app[reception.COMING] = set()
     app[metrics.METRICS] = metrics.Metrics(
         engine, store, app[reception.JOBS], choose_device(settings).name, share
     )

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import unicodedata
 from collections.abc import Callable
+from io import BufferedWriter
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -99,7 +100,12 @@ async def _text(part: BodyPartReader) -> bytes:
 async def _save(part: BodyPartReader, path: Path, max_mb: int) -> None:
     limit = max_mb * 2**20
     size = 0
-    file = await asyncio.to_thread(path.open, "wb")
+    opening = asyncio.ensure_future(asyncio.to_thread(path.open, "wb"))
+    try:
+        file = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close)  # the thread goes on, and opens it
+        raise
     try:
         while chunk := await part.read_chunk(CHUNK):
             size += len(chunk)
@@ -112,6 +118,11 @@ async def _save(part: BodyPartReader, path: Path, max_mb: int) -> None:
             await asyncio.to_thread(file.write, chunk)
     finally:
         await asyncio.to_thread(file.close)
+
+
+def _close(opening: asyncio.Future[BufferedWriter]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
 
 
 def bare_name(file_name: str) -> str:

@@ -18,7 +18,7 @@ from auto_voice.jobs.song_request import SongRequest
 from auto_voice.jobs.store import JobStore
 from auto_voice.storage.users import Role
 from auto_voice.web.auth import SIGNER, USERS
-from auto_voice.web.reception import JOBS
+from auto_voice.web.reception import COMING, JOBS, MOST_COMING
 from auto_voice.web.uploads import bare_name
 from tests.auto_voice.web.conftest import Client, Serve
 from tests.auto_voice.web.test_auth import profile_of, started
@@ -272,6 +272,32 @@ async def test_forms_that_are_none_are_refused(client: Client) -> None:
                 answer = await response.json()
             assert response.status == 400, (path, what, answer)
             assert answer["error"] in ("invalid_request", "missing_required_field"), (path, what, answer)
+
+
+async def test_half_sent_songs_do_not_fill_the_disk(client: Client) -> None:
+    coming = client.app[COMING]
+    head = b"--x\r\nContent-Disposition: form-data; name=song; filename=s.wav\r\n\r\nRIFF"
+    lines = []
+    for _ in range(MOST_COMING):
+        reader, writer = await asyncio.open_connection(client.host, client.port)
+        writer.write(
+            f"POST /api/v1/convert/song HTTP/1.1\r\nHost: {client.host}\r\nContent-Length: 100000000\r\n"
+            "Content-Type: multipart/form-data; boundary=x\r\n\r\n".encode()
+            + head
+        )
+        lines.append((reader, writer))
+    async with asyncio.timeout(60):
+        while len(coming) < MOST_COMING:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        async with client.post("/api/v1/convert/song", data=b"") as response:
+            assert (response.status, (await response.json())["error"]) == (503, "service_unavailable")
+        folders = list(coming)
+        assert all(folder.is_dir() for folder in folders)
+        for _, writer in lines:
+            writer.close()
+        while coming:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert not any(folder.exists() for folder in folders)
 
 
 async def test_the_name_of_a_file_is_no_path_and_no_escape(client: Client, tmp_path: Path) -> None:
