@@ -3,76 +3,105 @@
  * @module
  */
 
-import { byId, make } from '../dom.js';
-import { clock } from '../time.js';
-import { wavFile } from '../wav.js';
-import { renderMix, toPcm } from './render.js';
+import { byId, setText } from '../dom.js';
+import { KeptTakes, songOf } from './kept-takes.js';
+import { TakeRow } from './take-row.js';
 
-/**
- * @typedef {object} SungTake
- * @property {string} title
- * @property {Int16Array<ArrayBuffer>} dry aligned with the song
- * @property {Int16Array<ArrayBuffer>} wet
- * @property {number} missing samples that never came back
- * @property {number} sampleRate
- * @property {AudioBuffer} accompaniment
- * @property {import('./effects.js').Effects} effects
- * @property {number} voiceVolume
- * @property {number} trackVolume
- */
+const RATE = 48000;
 
 /** The list of takes. */
 export class TakesView {
-  constructor() {
+  /** @param {import('./songs.js').Songs} songs */
+  constructor(songs) {
+    this.songs = songs;
+    this.kept = new KeptTakes();
     this.list = byId('takes', HTMLElement);
     this.empty = byId('takes-empty', HTMLElement);
-    this.made = 0;
+    this.note = byId('takes-note', HTMLElement);
+    /** @type {{ take: import('./kept-takes.js').Kept, accompaniment: AudioBuffer } | null} what is being sung */
+    this.current = null;
   }
 
-  /** @param {SungTake} take */
-  async add(take) {
-    const number = ++this.made;
-    this.empty.hidden = true;
-    const mix = await renderMix({ ...take, voice: take.wet });
-    const { sampleRate } = take;
-    const length = mix.length;
-    const backing = new AudioBuffer({ numberOfChannels: 2, length, sampleRate });
-    for (let c = 0; c < 2; c++) {
-      const channel = take.accompaniment.getChannelData(Math.min(c, take.accompaniment.numberOfChannels - 1));
-      backing.copyToChannel(channel.subarray(0, length), c);
+  /** Show what was kept before, also of a tab that died. */
+  async load() {
+    const takes = await this.kept.found();
+    const saved = takes.filter((take) => take.recovered && !this.rowOf(take.id));
+    for (const take of takes) if (!this.rowOf(take.id)) this.add(take);
+    if (saved.some((take) => Date.now() - take.createdAt < 86_400_000)) {
+      setText(this.note, 'A take was cut short when its page closed. What was sung until then is here.');
     }
-    /** @type {[string, string, Int16Array<ArrayBuffer>, number][]} */
-    const files = [
-      ['mix', 'Mix', toPcm(mix), 2],
-      ['converted', 'Voice', take.wet, 1],
-      ['dry', 'You', take.dry, 1],
-      ['accompaniment', 'Song', toPcm(backing), 2],
-    ];
-    const urls = files.map(([, , pcm, channels]) => URL.createObjectURL(wavFile(pcm, sampleRate, channels)));
-    const title = `Take ${number}`;
-    const lost = take.missing / sampleRate;
-    const facts = `${take.title} · ${clock(length / sampleRate)}${lost > 0.001 ? ` · ${lost.toFixed(2)} s never came back` : ''}`;
-    const remove = make('button', { type: 'button', className: 'quiet', textContent: 'Delete' });
-    remove.setAttribute('aria-label', `Delete ${title}`);
-    const rows = files.map(([kind, words], i) => {
-      const audio = make('audio', { controls: true, src: urls[i], preload: 'metadata' });
-      audio.setAttribute('aria-label', `${title}, ${kind}`);
-      const file = `autovoice-take-${number}-${kind}.wav`;
-      const link = make('a', { href: urls[i], download: file, textContent: 'WAV', className: 'download' });
-      link.setAttribute('aria-label', `Download ${title}, ${kind}, as WAV`);
-      return make('div', { className: `track track-${kind}` }, [
-        make('span', { className: 'track-kind', textContent: words }), audio, link,
-      ]);
+  }
+
+  /** @param {string} id */
+  rowOf(id) {
+    return [...this.list.children].find((item) => item instanceof HTMLElement && item.dataset.take === id);
+  }
+
+  /**
+   * A song is about to be sung.
+   * @param {import('./kept-takes.js').About} about
+   * @param {AudioBuffer} accompaniment as it is played
+   * @returns {string} the name under which it is to be recorded
+   */
+  begin(about, accompaniment) {
+    const take = this.kept.begin(about);
+    this.current = { take, accompaniment };
+    void this.keepSong(take);
+    return take.id;
+  }
+
+  /** @param {import('./kept-takes.js').Kept} take what it was sung to is kept, too: a mix needs it */
+  async keepSong(take) {
+    try {
+      if (await this.kept.store.song(songOf(take))) return;
+      const file = await this.songs.file(take.songId, 'accompaniment', take.semitones, take.tempo);
+      await this.kept.store.putSong(songOf(take), file);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error; // the server will have it, or the browser keeps nothing
+    }
+  }
+
+  /**
+   * It has been sung.
+   * @param {import('../link.js').FinishedTake} sung
+   * @param {Pick<import('./kept-takes.js').About, 'effects' | 'voiceVolume' | 'trackVolume'>} mixing
+   */
+  async finish(sung, mixing) {
+    const { current } = this;
+    this.current = null;
+    if (!current) return;
+    const { take, accompaniment } = current;
+    if (!sung.dry.length) return this.kept.remove(take);
+    Object.assign(take, mixing);
+    const keeping = this.kept.finish(take, sung);
+    await this.add(take).open(accompaniment);
+    await keeping;
+  }
+
+  /** @param {import('./kept-takes.js').Kept} take @returns {TakeRow} */
+  add(take) {
+    const row = new TakeRow(take, {
+      sound: () => this.kept.sound(take),
+      accompaniment: () => this.accompanimentOf(take),
+      remove: async () => {
+        await this.kept.remove(take);
+        this.empty.hidden = this.list.childElementCount > 0;
+      },
     });
-    const head = make('div', { className: 'take-head' }, [
-      make('strong', { textContent: title }), make('span', { textContent: facts }), remove,
-    ]);
-    const item = make('li', { className: 'take' }, [head, ...rows]);
-    remove.addEventListener('click', () => {
-      urls.forEach((url) => URL.revokeObjectURL(url));
-      item.remove();
-      this.empty.hidden = this.list.childElementCount > 0;
-    });
-    this.list.prepend(item);
+    this.empty.hidden = true;
+    this.list.prepend(row.item);
+    return row;
+  }
+
+  /**
+   * @param {import('./kept-takes.js').Kept} take
+   * @returns {Promise<AudioBuffer>}
+   * @throws {Error} neither this browser nor the server has it any more
+   */
+  async accompanimentOf(take) {
+    const file =
+      (await this.kept.store.song(songOf(take)).catch(() => undefined)) ??
+      (await this.songs.file(take.songId, 'accompaniment', take.semitones, take.tempo));
+    return new OfflineAudioContext(2, 1, RATE).decodeAudioData(file);
   }
 }
