@@ -27,13 +27,14 @@ _BASE = "/api/v1/karaoke/takes"
 _ID = in_path("take_id")
 _URLS = {"type": "object", "additionalProperties": TEXT}
 _RENDITION = record(
-    "job_id status progress voice notes websocket_url audio_urls",
+    "job_id status progress voice notes received websocket_url audio_urls",
     job_id=TEXT,
     status={"enum": ["queued", "processing", "completed", "failed", "cancelled", "expired"]},
     progress=NUMBER,
     voice=TEXT,
     notes=TEXTS,
     error={"type": ["object", "null"]},
+    received=record("mix", mix=WHOLE),
     websocket_url=TEXT,
     audio_urls=_URLS,
 )

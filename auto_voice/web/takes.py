@@ -245,6 +245,7 @@ async def view(request: web.Request, take: Take) -> dict[str, Any]:
     shown["audio_urls"] = {name: f"{BASE}/{take.id}/audio/{name}" for name in TRACKS}
     job = await rendition_of(request, take)
     if job is not None:
+        sent = SamplesFile(folder.with_name(job.id) / "mix.pcm", CHANNELS["mix"])
         shown["rendition"] = {
             "job_id": job.id,
             "status": job.status,
@@ -252,6 +253,7 @@ async def view(request: web.Request, take: Take) -> dict[str, Any]:
             "voice": job.parameters["request"]["voice_id"],
             "notes": job.notes,
             "error": job.error,
+            "received": {"mix": await asyncio.to_thread(lambda: sent.frames)},
             "websocket_url": f"/ws/conversion/{job.id}",
             "audio_urls": {
                 name: f"{BASE}/{take.id}/audio/{name}?rendition=quality" for name in ("voice", "mix")

@@ -9,6 +9,7 @@ import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -16,7 +17,6 @@ from playwright.sync_api import Error as PageError
 
 from bench.service import Service
 from tests.songs import write_song
-from tests.web_client.song.conftest import songs  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.browser
 
@@ -31,7 +31,7 @@ def browser(launch: Callable[..., Browser]) -> Browser:
 
 
 @pytest.fixture
-def visit(browser: Browser, songs: Service) -> Iterator[BrowserContext]:  # noqa: F811
+def visit(browser: Browser, songs: Service) -> Iterator[BrowserContext]:
     """A guest whose browser remembers what it keeps from one page to the next."""
     context = browser.new_context(base_url=songs.url)
     yield context
@@ -39,7 +39,7 @@ def visit(browser: Browser, songs: Service) -> Iterator[BrowserContext]:  # noqa
 
 
 @pytest.fixture(scope="module")
-def song_id(songs: Service, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> str:  # noqa: F811
+def song_id(songs: Service, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A stage that is anybody's."""
     file = write_song(tmp_path_factory.mktemp("tune") / "tune.flac", SECONDS)
     context = browser.new_context(base_url=songs.url)
@@ -118,6 +118,7 @@ def test_a_take_outlives_its_tab(visit: BrowserContext, song_id: str) -> None:
     again.wait_for_selector("#takes > li")
     assert again.locator("#takes > li").count() == 1
     again.click("#takes button:has-text('Delete')")
+    again.click("#takes button:has-text('Really?')")
     again.wait_for_selector("#takes-empty:visible")
     again.reload()
     again.wait_for_timeout(500)
@@ -140,3 +141,70 @@ def test_the_four_files_of_a_take_line_up_to_the_sample(visit: BrowserContext, s
     scale = np.sum(files["mix"] * sum_of_both) / np.sum(sum_of_both**2)
     assert 0.8 < scale < 1.001  # all of it is quieter where it would have been too loud
     assert np.abs(files["mix"] - scale * sum_of_both).max() < 4
+
+
+def test_a_take_is_kept_on_the_server_and_sung_again(
+    visit: BrowserContext,
+    browser: Browser,
+    songs: Service,
+    song_id: str,
+) -> None:
+    page = stage(visit, song_id)
+    page.click("#sing")
+    page.wait_for_selector("#takes > li .track-mix audio", timeout=60_000)
+    local = files_of(page)
+    sent: list[str] = []
+    page.on("request", lambda asked: sent.append(asked.url) if asked.method == "PUT" else None)
+    page.route("**/audio/voice?*", lambda route: route.fulfill(status=500, json={"message": "It broke off"}))
+    page.click("#takes button:has-text('Keep on the server')")
+    page.wait_for_selector("#takes p:has-text('It broke off')")
+    page.unroute("**/audio/voice?*")
+    page.click("#takes button:has-text('Keep on the server')")
+    page.wait_for_selector("#takes .track-mix a[download$='.mp3']")
+    assert [url.split("/")[-1].split("?")[0] for url in sent] == [
+        "dry",
+        "voice",
+        "voice",
+        "mix",
+    ]  # it went on there
+    for part, samples in local.items():
+        found = far_file(page, f".track-{part} a[download$='.flac']")
+        if part == "accompaniment":
+            assert lag_of(samples[:, 0], found[:, 0]) == 0
+            assert np.std(found - samples) < 0.01 * np.std(samples)  # from 44.1 kHz by two resamplers
+        else:
+            assert np.abs(found - samples).max() <= 1
+    page.check("#voice-otto", force=True)
+    page.click("#takes button:has-text('Sing again')")
+    page.wait_for_selector("#takes .track-mix-again audio", timeout=120_000)
+    voice, mix = (far_file(page, f".track-{part}-again a[download$='.flac']") for part in ("converted", "mix"))
+    assert len(voice) == len(mix) == len(local["dry"])
+    assert np.std(voice) > 100
+    there = far_file(page, ".track-mix-again a[download$='.wav']")
+    assert np.abs(there - mix).max() <= 1  # the server has the mix that was made here
+
+    other = browser.new_context(base_url=songs.url, storage_state=visit.storage_state())
+    elsewhere = other.new_page()
+    elsewhere.goto("/karaoke")
+    elsewhere.wait_for_selector("#takes > li:has-text('Take of')")
+    elsewhere.click("#takes button:has-text('Open')")
+    elsewhere.wait_for_selector("#takes .track-mix-again audio", timeout=60_000)
+    assert np.abs(far_file(elsewhere, ".track-dry a[download$='.wav']") - local["dry"]).max() == 0
+    elsewhere.click("#takes button:has-text('Delete')")
+    elsewhere.click("#takes button:has-text('Really?')")
+    elsewhere.wait_for_selector("#takes-empty:visible")
+    other.close()
+    page.reload()
+    page.wait_for_selector("#takes > li")
+    page.click("#takes button:has-text('Open')")
+    page.wait_for_selector("#takes button:has-text('Keep on the server')")  # what is here is still here
+
+
+def far_file(page: Page, link: str) -> np.ndarray:
+    """What a link of the first take gives, as (samples, channels) of 16 bits."""
+    with page.expect_download() as download:
+        page.click(f"#takes > li:first-child {link}")
+    with av.open(str(download.value.path())) as file:
+        channels = file.streams.audio[0].channels
+        parts = [frame.to_ndarray().reshape(-1, channels) for frame in file.decode(audio=0)]
+    return np.concatenate(parts).astype(float)

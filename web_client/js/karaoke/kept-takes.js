@@ -27,7 +27,6 @@ const RATE = 48000;
  * @property {number} missing samples that never came back
  * @property {boolean} recovered its tab died while it was sung
  * @property {string | null} remote the server's name for it, once it is there
- * @property {boolean} [sent] the server has all of it
  *
  * @typedef {Pick<Kept, 'songId' | 'title' | 'semitones' | 'tempo' | 'voice' | 'voiceName' | 'effects' | 'voiceVolume' |
  *   'trackVolume'>} About

@@ -33,6 +33,7 @@ const MONITORING = {
 };
 
 const memory = recall();
+remember(memory); // whose songs and takes these are
 const query = new URLSearchParams(location.search);
 const status = byId('status', HTMLElement);
 const sing = byId('sing', HTMLButtonElement);
@@ -44,7 +45,7 @@ const effects = byId('effects', HTMLSelectElement);
 const lanes = new LanesView(byId('lanes', HTMLCanvasElement));
 const words = new WordsView(byId('words', HTMLElement), byId('words-next', HTMLElement));
 const songs = new Songs(memory.userId);
-const takes = new TakesView(songs);
+const takes = new TakesView(songs, () => voices.current);
 
 /** @type {import('./songs.js').Song | null} */
 let song = null;

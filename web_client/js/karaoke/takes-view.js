@@ -3,21 +3,31 @@
  * @module
  */
 
+import { ApiError } from '../api.js';
 import { byId, setText } from '../dom.js';
+import { DRY } from './effects.js';
 import { KeptTakes, songOf } from './kept-takes.js';
+import { RemoteTakes } from './remote-takes.js';
 import { TakeRow } from './take-row.js';
 
 const RATE = 48000;
 
 /** The list of takes. */
 export class TakesView {
-  /** @param {import('./songs.js').Songs} songs */
-  constructor(songs) {
+  /**
+   * @param {import('./songs.js').Songs} songs
+   * @param {() => { id: string, name: string } | null} voice the one that is chosen
+   */
+  constructor(songs, voice) {
     this.songs = songs;
+    this.voice = voice;
+    this.remote = new RemoteTakes(songs.userId);
     this.kept = new KeptTakes();
     this.list = byId('takes', HTMLElement);
     this.empty = byId('takes-empty', HTMLElement);
     this.note = byId('takes-note', HTMLElement);
+    /** @type {Map<string, TakeRow>} */
+    this.rows = new Map();
     /** @type {{ take: import('./kept-takes.js').Kept, accompaniment: AudioBuffer } | null} what is being sung */
     this.current = null;
   }
@@ -25,16 +35,40 @@ export class TakesView {
   /** Show what was kept before, also of a tab that died. */
   async load() {
     const takes = await this.kept.found();
-    const saved = takes.filter((take) => take.recovered && !this.rowOf(take.id));
-    for (const take of takes) if (!this.rowOf(take.id)) this.add(take);
+    const saved = takes.filter((take) => take.recovered && !this.rows.has(take.id));
+    for (const take of takes) if (!this.rows.has(take.id)) this.add(take);
+    void this.loadRemote();
     if (saved.some((take) => Date.now() - take.createdAt < 86_400_000)) {
       setText(this.note, 'A take was cut short when its page closed. What was sung until then is here.');
     }
   }
 
-  /** @param {string} id */
-  rowOf(id) {
-    return [...this.list.children].find((item) => item instanceof HTMLElement && item.dataset.take === id);
+  /** Show what the server has, of other browsers of this user, too. */
+  async loadRemote() {
+    /** @type {import('./remote-takes.js').RemoteTake[]} */
+    let found;
+    try {
+      found = await this.remote.list();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return; // what is kept here is shown all the same
+    }
+    for (const far of found) {
+      const own = [...this.rows.values()].find((row) => row.take.remote === far.take_id);
+      (own ?? this.addRemote(far)).known(far);
+    }
+  }
+
+  /** @param {import('./remote-takes.js').RemoteTake} far that this browser has nothing of */
+  addRemote(far) {
+    /** @type {import('./kept-takes.js').Kept} */
+    const take = {
+      id: far.take_id, number: 0, songId: far.song_id, title: far.title, semitones: far.semitones, tempo: far.tempo,
+      voice: far.voice, voiceName: far.voice_name, effects: { ...DRY, ...far.effects }, voiceVolume: far.voice_volume,
+      trackVolume: far.track_volume, createdAt: Date.parse(far.created_at), state: 'done', length: far.frames ?? 0,
+      missing: far.missing, recovered: false, remote: far.take_id,
+    };
+    return this.add(take, false);
   }
 
   /**
@@ -78,18 +112,31 @@ export class TakesView {
     await keeping;
   }
 
-  /** @param {import('./kept-takes.js').Kept} take @returns {TakeRow} */
-  add(take) {
-    const row = new TakeRow(take, {
-      sound: () => this.kept.sound(take),
+  /**
+   * @param {import('./kept-takes.js').Kept} take
+   * @param {boolean} [here] whether its sound is in this browser
+   * @returns {TakeRow}
+   */
+  add(take, here = true) {
+    const when = new Date(take.createdAt).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' });
+    const row = new TakeRow(take, here ? `Take ${take.number}` : `Take of ${when}`, {
+      sound: here ? () => this.kept.sound(take) : null,
       accompaniment: () => this.accompanimentOf(take),
+      changed: () => this.kept.update(take),
       remove: async () => {
+        this.rows.delete(take.id);
         await this.kept.remove(take);
-        this.empty.hidden = this.list.childElementCount > 0;
+        this.empty.hidden = this.rows.size > 0;
       },
+      remote: this.remote,
+      voice: this.voice,
     });
+    this.rows.set(take.id, row);
     this.empty.hidden = true;
-    this.list.prepend(row.item);
+    // the newest first
+    const older = [...this.rows.values()].filter((other) => other !== row && other.take.createdAt <= take.createdAt);
+    const next = older.sort((a, b) => b.take.createdAt - a.take.createdAt)[0];
+    this.list.insertBefore(row.item, next?.item ?? null);
     return row;
   }
 
