@@ -20,19 +20,8 @@ from auto_voice.web.conversion import PROFILES
 from auto_voice.web.errors import ApiError
 from auto_voice.web.json_body import read_object, text_of
 from auto_voice.web.reception import enqueue, new_folder
-from auto_voice.web.takes import (
-    BASE,
-    MOST_JSON,
-    TAKES,
-    TRACKS,
-    folder_of,
-    forget_rendition,
-    gone,
-    rendition_of,
-    rendition_wanted,
-    take_of,
-    view,
-)
+from auto_voice.web.take_view import BASE, TRACKS, folder_of, rendition_of, view
+from auto_voice.web.takes import MOST_JSON, TAKES, forget_rendition, gone, rendition_wanted, take_of
 from auto_voice.web.validators import InvalidParameter
 
 FORMATS = {"wav": "audio/wav", "flac": "audio/flac", "mp3": "audio/mpeg"}

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
-from auto_voice.jobs.errors import JobError
-from auto_voice.jobs.model import Job
-from auto_voice.renditions import MOST_SEMITONES, TEMPOS
 from auto_voice.songbook import copy_upload
 from auto_voice.storage.take_files import CHANNELS, RATE, SamplesFile
 from auto_voice.storage.takes import Take, TakeFinished, TakeNotFound, TakeStore
@@ -21,16 +16,15 @@ from auto_voice.web import karaoke, uploads, validators
 from auto_voice.web.auth import sole_user, whose
 from auto_voice.web.current import CURRENT
 from auto_voice.web.errors import ApiError
-from auto_voice.web.json_body import number_of, read_object, text_of
+from auto_voice.web.json_body import read_object, text_of
 from auto_voice.web.reception import JOBS
+from auto_voice.web.take_form import read_about, whole_of
+from auto_voice.web.take_view import BASE, folder_of, rendition_of, view
 from auto_voice.web.validators import InvalidParameter
 
-BASE = "/api/v1/karaoke/takes"
 TAKES = web.AppKey("takes", TakeStore)
-TRACKS = ("voice", "dry", "accompaniment", "mix")
 MOST_JSON = 8192
 MOST_CHUNK = 4 * 2**20  # bytes
-MOST_EFFECTS = 32
 LEAST_FRAMES = RATE  # a second
 BEYOND = RATE  # samples that a voice may go on after the song
 
@@ -38,7 +32,7 @@ BEYOND = RATE  # samples that a voice may go on after the song
 async def make(request: web.Request) -> web.Response:
     """POST /karaoke/takes: a take of a stage, of which nothing has come yet; 201."""
     given = await read_object(request, MOST_JSON, '{"song_id": "stage-…"}')
-    about = _read_about(given)
+    about = read_about(given)
     stage = await karaoke.ready(request, text_of(given, "song_id", ""))
     settings = request.app[CURRENT].settings
     await _room(settings.storage.results_dir)
@@ -55,11 +49,12 @@ async def make(request: web.Request) -> web.Response:
     )
     try:
         await asyncio.to_thread(_prepare, folder_of(request, take), source)
-    except FileNotFoundError as problem:
+    except OSError as problem:
         await asyncio.to_thread(request.app[TAKES].remove, take.id)
-        raise ApiError(
-            "file_expired", "the song was kept for its time and is gone", "send it again"
-        ) from problem
+        if isinstance(problem, FileNotFoundError):
+            message = "the song was kept for its time and is gone"
+            raise ApiError("file_expired", message, "send it again") from problem
+        raise
     return web.json_response(await view(request, take), status=201)
 
 
@@ -132,7 +127,7 @@ async def finish(request: web.Request) -> web.Response:
     given = await read_object(request, MOST_JSON, '{"frames": 480000}')
     if "frames" not in given:
         raise ApiError("missing_required_field", "frames is missing", "say how many samples the take has")
-    frames = _whole(given, "frames", 1, take.most_frames)
+    frames = whole_of(given, "frames", 1, take.most_frames)
     if take.frames is not None:
         if frames < take.frames:
             raise TakeFinished
@@ -184,11 +179,6 @@ async def take_of(request: web.Request) -> Take:
     return take
 
 
-def folder_of(request: web.Request, take: Take) -> Path:
-    """Where the files of a take are."""
-    return request.app[CURRENT].settings.storage.results_dir / take.id
-
-
 def gone() -> ApiError:
     """Rows outlive files where a backup was restored."""
     return ApiError("file_expired", "the sound of this take is gone", "send it again as another take")
@@ -200,16 +190,6 @@ def rendition_wanted(request: web.Request) -> str:
     if wanted not in ("live", "quality"):
         raise InvalidParameter("rendition", "must be live or quality")
     return wanted
-
-
-async def rendition_of(request: web.Request, take: Take) -> Job | None:
-    """The job that sings a take again, or has."""
-    if take.rendition_id is None:
-        return None
-    try:
-        return await asyncio.to_thread(request.app[JOBS].get, take.rendition_id)
-    except JobError:
-        return None
 
 
 async def forget_rendition(request: web.Request, take: Take) -> None:
@@ -224,94 +204,10 @@ async def forget_rendition(request: web.Request, take: Take) -> None:
     await asyncio.to_thread(shutil.rmtree, folder_of(request, take).with_name(job.id), ignore_errors=True)
 
 
-async def view(request: web.Request, take: Take) -> dict[str, Any]:
-    """A take in the words of the API."""
-    folder = folder_of(request, take)
-    shown: dict[str, Any] = {
-        "take_id": take.id,
-        "song_id": take.song_id,
-        "user_id": take.user_id,
-        "status": "open" if take.frames is None else "finished",
-        "sample_rate": RATE,
-        **take.about,
-        "created_at": iso(take.created_at),
-        "expires_at": iso(take.expires_at),
-    }
-    if take.frames is None:
-        files = {name: SamplesFile(folder / f"{name}.pcm", channels) for name, channels in CHANNELS.items()}
-        received = await asyncio.to_thread(lambda: {name: file.frames for name, file in files.items()})
-        return shown | {"received": received, "most_frames": take.most_frames}
-    shown |= {"frames": take.frames, "seconds": round(take.frames / RATE, 6)}
-    shown["audio_urls"] = {name: f"{BASE}/{take.id}/audio/{name}" for name in TRACKS}
-    job = await rendition_of(request, take)
-    if job is not None:
-        sent = SamplesFile(folder.with_name(job.id) / "mix.pcm", CHANNELS["mix"])
-        shown["rendition"] = {
-            "job_id": job.id,
-            "status": job.status,
-            "progress": round(job.progress, 1),
-            "voice": job.parameters["request"]["voice_id"],
-            "notes": job.notes,
-            "error": job.error,
-            "received": {"mix": await asyncio.to_thread(lambda: sent.frames)},
-            "websocket_url": f"/ws/conversion/{job.id}",
-            "audio_urls": {
-                name: f"{BASE}/{take.id}/audio/{name}?rendition=quality" for name in ("voice", "mix")
-            },
-        }
-    return shown
-
-
-def iso(seconds: float) -> str:
-    """A time in the words of the API."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-
-
 async def _room(folder: Path) -> None:
     free = (await asyncio.to_thread(shutil.disk_usage, folder)).free
     if free < uploads.LEAST_FREE_BYTES:
         raise ApiError("insufficient_storage", "the server's disk is full", "tell the operator")
-
-
-def _read_about(given: dict[str, Any]) -> dict[str, Any]:
-    """What the singer's page says of a take."""
-    texts = {name: text_of(given, name, "") for name in ("voice", "voice_name")}
-    for name, text in texts.items():
-        if len(text) > 100 or any(ord(c) < 32 for c in text):
-            raise InvalidParameter(name, "must be a plain text of at most 100 characters")
-    if not text_of(given, "song_id", ""):
-        raise ApiError("missing_required_field", "song_id is missing", "say what is sung")
-    given = {"voice_volume": 1.0, "track_volume": 1.0, "semitones": 0, "tempo": 100, "missing": 0, **given}
-    return {
-        **texts,
-        "semitones": _whole(given, "semitones", -MOST_SEMITONES, MOST_SEMITONES),
-        "tempo": _whole(given, "tempo", *TEMPOS),
-        "voice_volume": number_of(given, "voice_volume", 0, 1),
-        "track_volume": number_of(given, "track_volume", 0, 1),
-        "missing": _whole(given, "missing", 0, 10**9),
-        "effects": _effects(given.get("effects", {})),
-    }
-
-
-def _effects(given: Any) -> dict[str, float | str]:
-    """The page's effects: names with numbers or words, for the page to have back."""
-    plain = isinstance(given, dict) and len(given) <= MOST_EFFECTS
-    if not plain or not all(len(name) <= 40 and _is_setting(value) for name, value in given.items()):
-        raise InvalidParameter("effects", f"must be at most {MOST_EFFECTS} names with numbers or short words")
-    return dict(given)
-
-
-def _is_setting(value: Any) -> bool:
-    if isinstance(value, str):
-        return len(value) <= 40
-    return not isinstance(value, bool) and isinstance(value, int | float) and abs(value) < 1e6
-
-
-def _whole(given: dict[str, Any], name: str, low: int, high: int) -> int:
-    value = given[name]
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise InvalidParameter(name, f"must be a whole number from {low} to {high}")
-    return value
 
 
 def add_routes(app: web.Application) -> None:

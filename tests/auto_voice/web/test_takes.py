@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from auto_voice.storage.takes import TakeStore
 from auto_voice.storage.users import Role
 from auto_voice.web import takes as web_takes
 from auto_voice.web.auth import USERS
@@ -224,17 +223,16 @@ async def test_pieces_are_counted_by_themselves(serve: Serve, song_id: str) -> N
     assert (await ask(client, "POST", f"{TAKES}/{take_id}/finish", json={"frames": 1}))[0] == 400
 
 
-async def test_takes_go_when_their_time_is_over(server: Client, song_id: str) -> None:
-    take_id = await whole(server, song_id, sung(), sung())
-    results = server.app[CURRENT].settings.storage.results_dir
-    supervisor = server.app[SUPERVISOR]
-    await asyncio.to_thread(supervisor.clean)
-    assert (results / take_id / "accompaniment.flac").exists()
-    url = server.app[CURRENT].settings.database_url
-    later = TakeStore(url, lambda: 4e9)
-    assert later.expire() == {take_id}
-    later.close()
-    assert (await ask(server, "GET", f"{TAKES}/{take_id}"))[1]["error"] == "take_not_found"
+async def test_takes_go_when_their_time_is_over(serve: Serve, song_id: str) -> None:
+    client = await serve(**NO_WORKERS, CACHE__TAKE_TTL_HOURS="0.001")
+    take_id = await begin(client, song_id)
+    folder = client.app[CURRENT].settings.storage.results_dir / take_id
+    await asyncio.to_thread(client.app[SUPERVISOR].clean)
+    assert folder.exists()
+    await asyncio.sleep(4)
+    assert (await ask(client, "GET", f"{TAKES}/{take_id}"))[1]["error"] == "take_not_found"
+    await asyncio.to_thread(client.app[SUPERVISOR].clean)
+    assert not folder.exists()
 
 
 async def test_a_take_whose_files_are_gone_says_so(server: Client, song_id: str) -> None:

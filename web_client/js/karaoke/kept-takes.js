@@ -78,7 +78,6 @@ export class KeptTakes {
     };
     void navigator.locks?.request(lockOf(take.id), () => new Promise((resolve) => this.held.set(take.id, () => resolve(null))));
     void ifItKeeps(this.store.put(take));
-    void ifItKeeps(navigator.storage?.persist?.() ?? Promise.resolve(false)); // do not let it go when room gets short
     return take;
   }
 
@@ -95,6 +94,7 @@ export class KeptTakes {
       this.store.putPages(take.id, [...paged('dry', dry), ...paged('wet', wet)]).then(() => this.store.put(take)).then(() => true),
     );
     if (kept) this.memory.delete(take.id);
+    void ifItKeeps(navigator.storage?.persist?.() ?? Promise.resolve(false)); // not to go when room gets short
     this.release(take.id);
   }
 

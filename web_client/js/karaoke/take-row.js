@@ -14,6 +14,10 @@ const RATE = 48000;
 const HEADER = 44; // bytes of a WAV file before its samples
 const POLL_MS = 1000;
 const SURE_MS = 4000;
+const HINTS = {
+  send: 'For FLAC and MP3, and to have it sung again offline.',
+  again: 'Offline, in the voice that is chosen on this page.',
+};
 
 /**
  * @typedef {import('./take-files.js').Part} Part
@@ -53,6 +57,7 @@ export class TakeRow {
     this.opener = this.button('Open', 'plain', () => void this.open());
     this.sender = this.button('Keep on the server', 'plain', () => void this.send());
     this.singer = this.button('Sing again at quality', 'plain', () => void this.singAgain());
+    this.hint = make('span', { className: 'small' });
     this.progress = make('progress', { max: 1, value: 0, hidden: true });
     this.progress.setAttribute('aria-label', `Progress of ${title}`);
     this.note = make('p', { className: 'small' });
@@ -63,8 +68,8 @@ export class TakeRow {
       make('div', { className: 'take-head' }, [
         make('strong', { textContent: title }), make('span', { textContent: this.facts() }), remove,
       ]),
-      this.tracks, this.again, make('div', { className: 'take-acts' }, [this.opener, this.sender, this.singer]),
-      this.progress, this.note,
+      this.tracks, this.again,
+      make('div', { className: 'take-acts' }, [this.opener, this.sender, this.singer, this.hint]), this.progress, this.note,
     ]);
     this.item.dataset.take = take.id;
     this.show();
@@ -139,6 +144,7 @@ export class TakeRow {
     this.opener.hidden = this.opened;
     this.sender.hidden = !this.opened || this.far !== null;
     this.singer.hidden = !this.opened || this.far === null;
+    setText(this.hint, this.sender.hidden ? (this.singer.hidden ? '' : HINTS.again) : HINTS.send);
   }
 
   /** @param {Blob} file */
