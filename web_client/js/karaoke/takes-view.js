@@ -11,6 +11,7 @@ import { RemoteTakes } from './remote-takes.js';
 import { TakeRow } from './take-row.js';
 
 const RATE = 48000;
+const SETTLED_MS = 5000; // from the start of a song: it needs the machine most then
 
 /** The list of takes. */
 export class TakesView {
@@ -80,12 +81,13 @@ export class TakesView {
   begin(about, accompaniment) {
     const take = this.kept.begin(about);
     this.current = { take, accompaniment };
-    void this.keepSong(take);
+    setTimeout(() => void this.keepSong(take), SETTLED_MS);
     return take.id;
   }
 
   /** @param {import('./kept-takes.js').Kept} take what it was sung to is kept, too: a mix needs it */
   async keepSong(take) {
+    if (this.current?.take !== take && !this.rows.has(take.id)) return; // nothing was sung
     try {
       if (await this.kept.store.song(songOf(take))) return;
       const file = await this.songs.file(take.songId, 'accompaniment', take.semitones, take.tempo);
