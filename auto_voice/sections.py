@@ -81,6 +81,7 @@ class LimitSettings(Section):
     queue_enabled: bool
     max_queue_size: int = Field(gt=0)
     requests_per_hour: int = Field(gt=0)
+    takes_per_user: int = Field(gt=0)
 
 
 class IceServerSettings(Section):
@@ -139,12 +140,14 @@ class CacheSettings(Section):
     separation_ttl_hours: float = Field(gt=0)
     conversion_ttl_hours: float = Field(gt=0)
     stage_ttl_hours: float = Field(gt=0)
+    take_ttl_hours: float = Field(gt=0)
     cleanup_interval_hours: float = Field(gt=0)
     cache_intermediate_results: bool
 
     def kept_s(self, kind: str) -> float:
         """Seconds that the files of a finished job of a kind are kept."""
-        return 3600 * (self.stage_ttl_hours if kind == "stage" else self.conversion_ttl_hours)
+        hours = {"stage": self.stage_ttl_hours, "take": self.take_ttl_hours}
+        return 3600 * hours.get(kind, self.conversion_ttl_hours)
 
 
 class DatabaseSettings(Section):
@@ -181,6 +184,7 @@ class SecuritySettings(Section):
     clones_per_hour: int = Field(gt=0)
     wrong_keys_per_hour: int = Field(gt=0)
     conversions_per_hour: int = Field(gt=0)
+    take_pieces_per_hour: int = Field(gt=0)
     reads_per_hour: int = Field(gt=0)
 
 

@@ -65,6 +65,12 @@ class Performer:
 
             preset = job.parameters["request"]["preset"]
             return StageMaker(songs.parts).make(upload, preset, folder, progress)
+        if job.kind == "take":
+            from auto_voice.jobs.take import TakeRequest, TakeSinger
+
+            wanted = TakeRequest(**job.parameters["request"])
+            singer = TakeSinger(self._settings.storage.models_dir)
+            return singer.sing(upload.parent, wanted, self._voice(wanted.voice_id), folder, progress)
         raise ValueError(f"there are no jobs of kind {job.kind!r}")
 
     def _voice(self, voice_id: str) -> Any:

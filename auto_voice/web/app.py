@@ -30,6 +30,7 @@ from auto_voice.storage.database import migrate
 from auto_voice.storage.errors import StorageError
 from auto_voice.storage.in_use import shared
 from auto_voice.storage.profiles import ProfileStore
+from auto_voice.storage.takes import TakeStore
 from auto_voice.storage.users import UserStore
 from auto_voice.web import (
     api,
@@ -45,6 +46,8 @@ from auto_voice.web import (
     reception,
     siblings,
     synthesis,
+    take_audio,
+    takes,
     websocket_handler,
 )
 from auto_voice.web.cloning import Cloning
@@ -160,6 +163,7 @@ async def _run_workers(app: web.Application) -> AsyncIterator[None]:
     yield
     await asyncio.to_thread(supervisor.stop)
     app[reception.JOBS].close()
+    app[takes.TAKES].close()
     app[auth.USERS].close()
 
 
@@ -226,6 +230,7 @@ def create_app(
     app[websocket_handler.RESOLVE_VOICE] = _resolver(store)
     app[websocket_handler.CONVERSATIONS] = {}
     app[reception.JOBS] = JobStore(settings.database_url)
+    app[takes.TAKES] = TakeStore(settings.database_url)
     app[health.SUPERVISOR] = (
         Supervisor(settings, app[reception.JOBS], None if share is None else share.workers)
         if share is None or share.index == 0
@@ -260,6 +265,8 @@ def create_app(
     api.add_routes(app)
     conversion.add_routes(app)
     karaoke.add_routes(app)
+    takes.add_routes(app)
+    take_audio.add_routes(app)
     health.add_routes(app)
     if settings.monitoring.prometheus_enabled:
         metrics.add_routes(app)

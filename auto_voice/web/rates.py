@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ COSTLY = {
     ("POST", "/api/v1/convert/song"): "conversions_per_hour",
     ("POST", "/api/v1/karaoke/songs"): "conversions_per_hour",
 }
+TAKES = re.compile(r"/api/v1/karaoke/takes/[^/]+/(render|audio/[^/]+)")
 
 
 class RateLimited(ApiError):
@@ -149,7 +151,7 @@ async def limit_rates(request: web.Request, handler: Handler) -> web.StreamRespo
         or request.path.startswith(FREE)
     ):
         return await handler(request)
-    costly = COSTLY.get((request.method, request.path))
+    costly = COSTLY.get((request.method, request.path)) or _of_take(request)
     if costly is not None:
         what, most = costly.removesuffix("_per_hour"), getattr(security, costly)
     elif request.method in READS:
@@ -161,6 +163,14 @@ async def limit_rates(request: web.Request, handler: Handler) -> web.StreamRespo
     if not response.prepared:
         response.headers.update(headers_of(allowance))
     return response
+
+
+def _of_take(request: web.Request) -> str | None:
+    """The setting that bounds what is asked of a take: its pieces are many, and singing it again is work."""
+    asked = TAKES.fullmatch(request.path)
+    if asked is None or request.method in READS:
+        return None
+    return "conversions_per_hour" if asked[1] == "render" else "take_pieces_per_hour"
 
 
 @web.middleware
