@@ -115,7 +115,7 @@ async def remove(request: web.Request) -> web.Response:
 
 async def track(request: web.Request) -> web.StreamResponse:
     """GET /karaoke/songs/{id}/audio/{track}?semitones=&tempo=: a FLAC file; tempo in percent."""
-    job, name = await _ready(request), request.match_info["track"]
+    job, name = await ready(request), request.match_info["track"]
     if name not in TRACKS:
         raise ApiError("file_not_found", f"there is no {name[:64]!r}", f"there are {', '.join(TRACKS)}")
     semitones = validators.whole(request.query, "semitones", 0, -MOST_SEMITONES, MOST_SEMITONES)
@@ -133,7 +133,7 @@ async def track(request: web.Request) -> web.StreamResponse:
 
 async def bring_lyrics(request: web.Request) -> web.Response:
     """PUT /karaoke/songs/{id}/lyrics: an LRC or UltraStar file as the body."""
-    job, content = await _ready(request), bytearray()
+    job, content = await ready(request), bytearray()
     async for piece in request.content.iter_any():
         content += piece
         if len(content) > MOST_BYTES:
@@ -144,14 +144,14 @@ async def bring_lyrics(request: web.Request) -> web.Response:
 
 async def take_lyrics_away(request: web.Request) -> web.Response:
     """DELETE /karaoke/songs/{id}/lyrics."""
-    job = await _ready(request)
+    job = await ready(request)
     await asyncio.to_thread(_book(request, job).take_away)
     return web.json_response(await _whole(request, job))
 
 
 async def as_ultrastar(request: web.Request) -> web.Response:
     """GET /karaoke/songs/{id}/ultrastar: notes and words as an UltraStar file."""
-    job = await _ready(request)
+    job = await ready(request)
     tempo = ((job.result or {}).get("metadata") or {}).get("tempo") or {}
     parts = await asyncio.to_thread(_book(request, job).parts)
     named = {"title": str(job.parameters.get("song_name") or "Unknown"), **parts[0].tags}
@@ -161,13 +161,13 @@ async def as_ultrastar(request: web.Request) -> web.Response:
     return web.Response(text=text, content_type="text/plain", charset="utf-8", headers=headers)
 
 
-async def _ready(request: web.Request) -> Job:
-    """A stage that is there.
+async def ready(request: web.Request, job_id: str | None = None) -> Job:
+    """A stage that is there; `job_id` is in the request's path without.
 
     Raises:
         JobNotFound, NotYourJob: as they say. ApiError: it is not there yet, or not any more.
     """
-    job = await job_of(request, "stage")
+    job = await job_of(request, "stage", job_id=job_id)
     if job.status is Status.EXPIRED:
         raise _gone()
     if job.status is not Status.COMPLETED:

@@ -58,6 +58,15 @@ export async function askForFile(path, init) {
 
 /**
  * @param {string} path
+ * @returns {Promise<ArrayBuffer>}
+ * @throws {ApiError}
+ */
+export async function fetchFile(path) {
+  return (await askForFile(path)).arrayBuffer();
+}
+
+/**
+ * @param {string} path
  * @param {RequestInit} [init]
  * @throws {ApiError} when there is no answer
  */

@@ -33,6 +33,7 @@ const MONITORING = {
 };
 
 const memory = recall();
+remember(memory); // whose songs and takes these are
 const query = new URLSearchParams(location.search);
 const status = byId('status', HTMLElement);
 const sing = byId('sing', HTMLButtonElement);
@@ -43,8 +44,8 @@ const measure = byId('measure', HTMLButtonElement);
 const effects = byId('effects', HTMLSelectElement);
 const lanes = new LanesView(byId('lanes', HTMLCanvasElement));
 const words = new WordsView(byId('words', HTMLElement), byId('words-next', HTMLElement));
-const takes = new TakesView();
 const songs = new Songs(memory.userId);
+const takes = new TakesView(songs, () => voices.current);
 
 /** @type {import('./songs.js').Song | null} */
 let song = null;
@@ -67,13 +68,7 @@ const session = new Session(
     onRefused: () => {},
     onReport: (latest) => (report = latest),
     onPitch: (pitch) => singing?.heard(pitch),
-    onTake: (take) => {
-      if (!buffers || !song || !take.dry.length) return;
-      void takes.add({
-        ...take, title: song.title, accompaniment: buffers.accompaniment, effects: PRESETS[effects.value],
-        voiceVolume: ownVolume.value / 100, trackVolume: trackVolume.value / 100,
-      });
-    },
+    onTake: (take) => void takes.finish(take, mixing()),
     onRecording: () => {},
   },
   { userId: memory.userId, converter: query.get('converter'), hint: 'interactive', transport: 'auto' },
@@ -120,6 +115,11 @@ function showMonitoring() {
   setText(byId('monitor-words', HTMLElement), MONITORING[monitoring()]);
 }
 for (const input of monitors) input.addEventListener('change', showMonitoring);
+
+/** How the voice stands over the song. */
+const mixing = () => ({
+  effects: PRESETS[effects.value], voiceVolume: ownVolume.value / 100, trackVolume: trackVolume.value / 100,
+});
 
 /** Samples from the page to the singer and back: what was measured or set, else what the browser says. */
 function roundTrip() {
@@ -233,7 +233,7 @@ function hang() {
 }
 
 function begin() {
-  if (!mix || !buffers || !report || singing) return;
+  if (!mix || !buffers || !report || !song || singing) return;
   scorer = new Scorer(chart.notes);
   lanes.clear();
   singing = new Singing(session, mix, roundTrip, {
@@ -243,7 +243,11 @@ function begin() {
     },
     onOver: () => finish(),
   });
-  singing.begin(buffers, report.origin, 0);
+  const take = {
+    songId: song.song_id, title: song.title, semitones: semitones.value, tempo: tempo.value, voice: session.voice,
+    voiceName: voices.current?.name ?? '', ...mixing(),
+  };
+  singing.begin(buffers, report.origin, 0, takes.begin(take, buffers.accompaniment));
   enable();
   requestAnimationFrame(draw);
 }
@@ -352,6 +356,7 @@ byId('skip', HTMLAnchorElement).addEventListener('click', (event) => {
   sing.focus();
 });
 void voices.load();
+void takes.load();
 void openAddressed();
 enable();
 showMonitoring();

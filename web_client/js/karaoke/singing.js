@@ -35,11 +35,12 @@ export class Singing {
    * @param {Record<import('./backing.js').TrackName, AudioBuffer>} buffers
    * @param {number} origin
    * @param {number} from_s
+   * @param {string} take the name by which it is kept as it is sung
    */
-  begin(buffers, origin, from_s) {
+  begin(buffers, origin, from_s, take) {
     this.origin = origin;
     this.mix.backing.start(buffers, from_s);
-    this.session.record(true, this.captureOf(0));
+    this.session.record(true, this.captureOf(0), take);
   }
 
   /**
