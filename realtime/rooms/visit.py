@@ -115,8 +115,9 @@ class Visit:
         elif isinstance(message, messages.Sing):
             self._sing(member, message.session)
         elif isinstance(message, messages.Ready):
-            member.ready = message.ready
-            room.tell()
+            if member.ready != message.ready:
+                member.ready = message.ready
+                room.tell()
         elif isinstance(message, messages.TakePart):
             member.part = message.part
             room.tell()

@@ -104,7 +104,7 @@ async def test_the_others_hear_a_singer_by_the_place_in_the_song(house: House) -
     before = len(bo.ear.audio)
     await house.hall.sing(ann_line, 40, 44)
     assert len(bo.ear.audio) == before
-    assert len(cy.heard) == len(bo.heard)  # the rest of what had been gathered
+    assert len(cy.heard) == len(bo.heard) + len(ann.heard)  # the rest of what had been gathered
     await ann.say("anchor", run=state["run"], position=0)  # of a run that is over
     await house.hall.sing(ann_line, 44, 46)
     assert len(bo.ear.audio) == before

@@ -16,6 +16,7 @@ import { PRESETS } from './effects.js';
 import { LanesView } from './lanes-view.js';
 import { Mix } from './mix.js';
 import { drawPlot } from './plot.js';
+import { RoomDesk } from './room-desk.js';
 import { measureRoundTrip, NotHeard } from './round-trip.js';
 import { Scorer } from './score.js';
 import { Singing } from './singing.js';
@@ -52,6 +53,7 @@ let song = null;
 let chart = { notes: [], lines: [], tags: {} };
 /** @type {Record<import('./backing.js').TrackName, AudioBuffer> | null} */
 let buffers = null;
+let chartPart = 0; // of a duet, as it is shown
 let loading = 0; // raised by each choice of a song, key or tempo: an older one is stale
 /** @type {Mix | null} */
 let mix = null;
@@ -66,7 +68,11 @@ const session = new Session(
     onNotice: (text) => setText(notice, text),
     onRefused: () => {},
     onReport: (latest) => (report = latest),
-    onPitch: (pitch) => singing?.heard(pitch),
+    onPitch: (pitch) => {
+      singing?.heard(pitch);
+      if (singing && pitch.origin !== undefined) desk.anchor(singing.captureOf(0) - pitch.origin);
+    },
+    onStart: ({ token }) => token && desk.singsBy(token),
     onTake: (take) => {
       if (!buffers || !song || !take.dry.length) return;
       void takes.add({
@@ -99,9 +105,18 @@ const songsView = new SongsView(songs, (id) => (location.hash = id));
 
 /** @param {number} value */
 const percent = (value) => `${value} %`;
-const guideVolume = new Slider('guide', percent, (value) => mix?.backing.setVolume('guide', value / 100));
-const trackVolume = new Slider('track', percent, (value) => mix?.backing.setVolume('accompaniment', value / 100));
-const ownVolume = new Slider('own', percent, (value) => mix?.setVoiceVolume(value / 100));
+const guideVolume = new Slider('guide', percent, (value) => {
+  mix?.backing.setVolume('guide', value / 100);
+  desk.setVolume('guide', value / 100);
+});
+const trackVolume = new Slider('track', percent, (value) => {
+  mix?.backing.setVolume('accompaniment', value / 100);
+  desk.setVolume('accompaniment', value / 100);
+});
+const ownVolume = new Slider('own', percent, (value) => {
+  mix?.setVoiceVolume(value / 100);
+  desk.setVoices(value / 100);
+});
 const semitones = new Slider('semitones', (value) => `${value > 0 ? '+' : value < 0 ? '−' : ''}${Math.abs(value)} st`);
 const tempo = new Slider('tempo', percent);
 for (const { input } of [semitones, tempo]) input.addEventListener('change', () => void fetchTracks());
@@ -125,6 +140,35 @@ function roundTrip() {
   return Math.round((((source.latencyMs ?? 0) + (graph?.outputLatencyMs ?? 0)) / 1000) * RATE);
 }
 
+const desk = new RoomDesk({
+  userId: memory.userId,
+  lanes,
+  stage: () => (song && buffers ? { song_id: song.song_id, semitones: semitones.value, tempo: tempo.value } : null),
+  buffers: () => buffers,
+  voices: () => Object.fromEntries(voices.voices.map(({ id, name }) => [id, name])),
+  loadVoices: () => void voices.load(),
+  adopt(theirs, key, percentage) {
+    song = theirs;
+    semitones.value = key;
+    tempo.value = percentage;
+    desk.setVolume('guide', guideVolume.value / 100);
+    desk.setVolume('accompaniment', trackVolume.value / 100);
+    desk.setVoices(ownVolume.value / 100);
+    showSong();
+    void fetchTracks();
+  },
+  changed() {
+    if (song && desk.inside && chartPart !== desk.part && !singing) applyChart();
+    enable();
+  },
+  drawFirst(seconds) {
+    lanes.draw(seconds);
+    words.draw(seconds);
+  },
+  finish: () => { if (singing) finish(); },
+  stop: end,
+});
+
 /** @param {string} title @param {string} advice */
 function showFailure(title, advice) {
   byId('failure', HTMLElement).hidden = title === '';
@@ -141,12 +185,16 @@ function refused(error) {
 function enable() {
   const ready = session.running || (buffers !== null && voices.current !== null);
   sing.disabled = !ready;
-  setText(sing, singing ? 'Stop' : session.running ? 'Starting…' : 'Sing');
-  for (const { input } of [semitones, tempo]) input.disabled = session.running;
+  sing.hidden = desk.listens;
+  desk.setReady(session.state === 'live' && buffers !== null && !singing);
+  const waiting = desk.inside ? 'Not yet' : 'Starting…';
+  setText(sing, singing ? 'Stop' : session.running ? waiting : desk.inside ? 'I am ready' : 'Sing');
+  for (const { input } of [semitones, tempo]) input.disabled = session.running || desk.inside;
 }
 
 /** Open the song that the address names. */
 async function openAddressed() {
+  if (desk.inside) return;
   const id = location.hash.slice(1);
   songsView.chosen = id;
   void songsView.load();
@@ -174,7 +222,8 @@ function showSong() {
 
 /** The chart in the key and at the tempo that are played. */
 function applyChart() {
-  chart = rendered(song?.parts?.[0] ?? { notes: [], lines: [], tags: {} }, semitones.value, tempo.value);
+  chartPart = desk.part;
+  chart = rendered(song?.parts?.[chartPart] ?? song?.parts?.[0] ?? { notes: [], lines: [], tags: {} }, semitones.value, tempo.value);
   lanes.setNotes(chart.notes);
   words.setLines(chart.lines);
   lanes.draw(0);
@@ -195,7 +244,7 @@ async function fetchTracks() {
   try {
     const [accompaniment, guide] = await Promise.all(
       (/** @type {const} */ (['accompaniment', 'guide'])).map((name) =>
-        songs.track(context, wanted, name, semitones.value, tempo.value),
+        desk.room ? desk.room.track(context, name) : songs.track(context, wanted, name, semitones.value, tempo.value),
       ),
     );
     if (turn !== loading) return;
@@ -226,11 +275,14 @@ function hang() {
   mix.setVoiceVolume(ownVolume.value / 100);
   mix.backing.setVolume('guide', guideVolume.value / 100);
   mix.backing.setVolume('accompaniment', trackVolume.value / 100);
+  void desk.hang(graph);
   showMonitoring();
 }
 
 function begin() {
   if (!mix || !buffers || !report || singing) return;
+  const first = desk.inside ? desk.first(mix.graph.context) : null;
+  if (desk.inside && first === null) return;
   scorer = new Scorer(chart.notes);
   lanes.clear();
   singing = new Singing(session, mix, roundTrip, {
@@ -240,7 +292,7 @@ function begin() {
     },
     onOver: () => finish(),
   });
-  singing.begin(buffers, report.origin, 0);
+  singing.begin(buffers, report.origin, 0, first);
   enable();
   requestAnimationFrame(draw);
 }
@@ -250,6 +302,8 @@ function draw() {
   const seconds = singing.position;
   lanes.draw(seconds);
   words.draw(seconds);
+  desk.scored(scorer.score, scorer.streak);
+  desk.draw(seconds);
   setText(byId('score', HTMLElement), String(scorer.score));
   setText(byId('streak', HTMLElement), String(scorer.streak));
   requestAnimationFrame(draw);
@@ -259,6 +313,7 @@ function finish() {
   const sung = singing !== null;
   singing?.end();
   singing = null;
+  desk.stopped();
   if (sung) {
     scorer.finish();
     setText(byId('score', HTMLElement), String(scorer.score));
@@ -295,7 +350,13 @@ function showState(state, why) {
   enable();
 }
 
-sing.addEventListener('click', () => (singing ? finish() : session.running ? end() : void open()));
+sing.addEventListener('click', () => {
+  if (singing) {
+    desk.stop();
+    finish();
+  } else if (session.running) end();
+  else void open();
+});
 
 measure.addEventListener('click', () => void calibrate());
 async function calibrate() {
@@ -348,7 +409,11 @@ byId('skip', HTMLAnchorElement).addEventListener('click', (event) => {
   event.preventDefault(); // the address names the open song
   sing.focus();
 });
-void voices.load();
-void openAddressed();
+if (!desk.invited) {
+  void voices.load();
+  void openAddressed();
+} else {
+  setText(status, 'Ready');
+}
 enable();
 showMonitoring();

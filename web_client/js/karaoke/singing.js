@@ -35,10 +35,11 @@ export class Singing {
    * @param {Record<import('./backing.js').TrackName, AudioBuffer>} buffers
    * @param {number} origin
    * @param {number} from_s
+   * @param {number | null} [first] the context's frame of the song's first sample
    */
-  begin(buffers, origin, from_s) {
+  begin(buffers, origin, from_s, first = null) {
     this.origin = origin;
-    this.mix.backing.start(buffers, from_s);
+    this.mix.backing.start(buffers, from_s, first);
     this.session.record(true, this.captureOf(0));
   }
 
