@@ -275,7 +275,7 @@ function hang() {
   mix.setVoiceVolume(ownVolume.value / 100);
   mix.backing.setVolume('guide', guideVolume.value / 100);
   mix.backing.setVolume('accompaniment', trackVolume.value / 100);
-  void desk.hang(graph);
+  void desk.hang(graph, mix.backing);
   showMonitoring();
 }
 

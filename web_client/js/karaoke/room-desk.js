@@ -7,6 +7,7 @@ import { ApiError } from '../api.js';
 import { byId } from '../dom.js';
 import { midiOf } from '../notes.js';
 import { SAMPLE_RATE } from '../protocol.js';
+import { tapPlaces } from '../song/tap.js';
 import { recall, remember } from '../store.js';
 import { Duet } from './duet.js';
 import { Listening } from './listening.js';
@@ -45,6 +46,8 @@ export class RoomDesk {
     this.listening = null;
     /** @type {RoomVoices | null} on the graph on which the singer sings */
     this.voices = null;
+    /** @type {import('./backing.js').Backing | null} the song there */
+    this.backing = null;
     /** @type {Song | null} */
     this.song = null;
     this.run = 0; // of the song that is sung here
@@ -66,6 +69,8 @@ export class RoomDesk {
     this.view.name.value = recall().name;
     this.view.name.addEventListener('change', () => remember({ ...recall(), name: this.view.name.value }));
     this.view.code.value = new URLSearchParams(location.search).get('room') ?? '';
+    const open = Object.freeze({ snapshot: () => this.snapshot(), tap: (/** @type {number} */ seconds) => this.tap(seconds) });
+    Object.defineProperty(globalThis, 'autovoiceRoom', { value: open });
     this.timer = setInterval(() => this.tick(), TICK_MS);
     addEventListener('pagehide', () => this.room?.worker.terminate()); // the place is kept for who reloads
   }
@@ -223,9 +228,13 @@ export class RoomDesk {
     this.room.send({ type: 'sing', session: this.token });
   }
 
-  /** @param {import('../audio-graph.js').AudioGraph} graph on which is sung here: the partner is heard there */
-  async hang(graph) {
+  /**
+   * @param {import('../audio-graph.js').AudioGraph} graph on which is sung here: the partner is heard there
+   * @param {import('./backing.js').Backing} backing the song there
+   */
+  async hang(graph, backing) {
     const { room } = this;
+    this.backing = backing;
     if (!room || this.voices?.node.context === graph.context) return;
     this.voices?.close();
     this.voices = null;
@@ -329,6 +338,27 @@ export class RoomDesk {
     this.page.drawFirst(position);
     this.duet.draw(position);
     requestAnimationFrame(() => this.listen());
+  }
+
+  /** The figures of the room, as the page shows them. */
+  snapshot() {
+    const { room, run } = this;
+    const { reports = [] } = this.listening?.voices ?? this.voices ?? {};
+    return { state: room?.state ?? null, me: room?.me ?? null, run, reports, roundTripMs: room?.roundTripMs ?? null };
+  }
+
+  /**
+   * For measurements: the voices and the song as they are heard here, before their volumes.
+   * @param {number} seconds
+   * @returns {Promise<{ voices: Float32Array[], song: Float32Array }>} at the same instants
+   */
+  async tap(seconds) {
+    const voices = this.listening?.voices ?? this.voices;
+    const backing = this.listening?.backing ?? this.backing;
+    if (!voices || !backing) throw new Error('nothing is heard');
+    const places = /** @type {[AudioNode, number][]} */ ([[voices.node, 0], [voices.node, 1], [backing.gains.accompaniment, 0]]);
+    const [one, two, song] = await tapPlaces(voices.node.context, places, seconds);
+    return { voices: [one, two], song };
   }
 
   /** @param {import('./backing.js').TrackName} name @param {number} volume 0..1 */

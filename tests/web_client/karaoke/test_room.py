@@ -1,0 +1,168 @@
+"""A room in three real Chromiums: two singers with microphones of their own, and a listener without one."""
+
+from __future__ import annotations
+
+import base64
+import wave
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from playwright.sync_api import Browser, Page
+
+from bench.service import Service
+from tests.songs import write_song
+from tests.web_client.karaoke.stages import make_stage, wait_for
+from tests.web_client.song.conftest import songs  # noqa: F401 (a fixture)
+
+pytestmark = pytest.mark.browser
+
+RATE = 48_000
+SECONDS = 16.0
+DUET = """#TITLE:Ours
+#BPM:240
+#GAP:500
+P1
+: 0 16 0 One
+- 20
+: 32 16 4  more
+P2
+: 8 16 7 Two
+- 28
+: 40 16 2  more
+E
+"""
+Float = NDArray[np.float64]
+TAP = """async (seconds) => {
+  const { voices, song } = await autovoiceRoom.tap(seconds);
+  const text = (samples) => {
+    const bytes = new Uint8Array(samples.buffer);
+    let s = '';
+    for (let i = 0; i < bytes.length; i += 8192) s += String.fromCharCode(...bytes.subarray(i, i + 8192));
+    return btoa(s);
+  };
+  return [...voices, song].map(text);
+}"""
+
+
+def write_voice(path: Path, seed: int) -> Path:
+    """Ten seconds that no other microphone hears: bursts of noise, so that each instant is found again."""
+    rng = np.random.default_rng(seed)
+    swell = np.repeat(rng.uniform(0.02, 0.25, 100), RATE // 10)
+    pcm = (32767 * swell * np.clip(rng.standard_normal(len(swell)), -3, 3) / 3).astype("<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, RATE, 0, "NONE", ""))
+        file.writeframes(pcm.tobytes())
+    return path
+
+
+def tap(page: Page, seconds: float) -> list[Float]:
+    """The voice of each place and the song, as a page has them at the same instants."""
+    return [np.frombuffer(base64.b64decode(t), "<f4").astype(float) for t in page.evaluate(TAP, seconds)]
+
+
+def place_in(whole: Float, part: Float) -> tuple[int, float]:
+    """Where a part lies in a recording, in samples, and how like it is (1: the same)."""
+    size = 1 << (len(whole) + len(part)).bit_length()
+    found = np.fft.irfft(np.fft.rfft(whole, size) * np.conj(np.fft.rfft(part, size)), size)[: len(whole)]
+    best = int(np.argmax(found))
+    there = whole[best : best + len(part)]
+    return best, float(found[best] / np.sqrt(np.sum(there**2) * np.sum(part[: len(there)] ** 2) + 1e-12))
+
+
+def take(page: Page, folder: Path) -> dict[str, Float]:
+    """The files of a page's only take: one channel of each."""
+    page.wait_for_selector("#takes li", timeout=60_000)
+    found = {}
+    for part in ("converted", "accompaniment"):
+        with page.expect_download() as download:
+            page.click(f'a[download="autovoice-take-1-{part}.wav"]')
+        path = folder / f"{part}.wav"
+        download.value.save_as(path)
+        with wave.open(str(path)) as file:
+            pcm = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+            found[part] = pcm.reshape(-1, file.getnchannels())[:, 0] / 32768
+    return found
+
+
+def snapshot(page: Page) -> dict[str, Any]:
+    found: dict[str, Any] = page.evaluate("() => autovoiceRoom.snapshot()")
+    return found
+
+
+def test_two_sing_in_a_room_and_a_third_hears_them_in_line(
+    songs: Service,  # noqa: F811
+    launch: Callable[..., Browser],
+    open_page: Callable[..., Page],
+    tmp_path: Path,
+) -> None:
+    stage = make_stage(songs.url, write_song(tmp_path / "song.flac", SECONDS), DUET)
+    browsers = [launch(write_voice(tmp_path / f"{seed}.wav", seed)) for seed in (1, 2)]
+    ann, bo = (open_page(browser) for browser in browsers)
+    cy = open_page(browsers[0], viewport={"width": 390, "height": 844})
+
+    ann.goto(f"{songs.url}/karaoke?converter=passthrough#{stage}")
+    ann.fill("#room-name", "Ann")
+    ann.click("#room-open", timeout=60_000)
+    ann.wait_for_selector("#room-shown-code")
+    code = ann.inner_text("#room-shown-code")
+    bo.goto(f"{songs.url}/karaoke?converter=passthrough&room={code}")
+    bo.fill("#room-name", "Bo")
+    bo.focus("#room-join-singer")
+    bo.keyboard.press("Enter")
+    cy.goto(f"{songs.url}/karaoke?room={code}")
+    cy.fill("#room-name", "Cy")
+    cy.click("#room-join-listener")
+    for page in (ann, bo, cy):
+        page.wait_for_selector("#room-members li:nth-child(3)")
+    assert cy.is_hidden("#sing")
+    assert bo.is_hidden("#room-start")
+    for page in (ann, bo):
+        page.wait_for_selector("#sing:enabled", timeout=60_000)
+        page.click("#sing")
+    ann.wait_for_selector("#room-start:enabled", timeout=60_000)
+    ann.click("#room-start")
+    wait_for(lambda: all(snapshot(page)["run"] == 1 for page in (ann, bo, cy)))
+    wait_for(lambda: [report for report in snapshot(cy)["reports"] if report["frames"] > 10][1:])
+    assert "Two" in bo.inner_text("#words")  # the second part is the second singer's
+    assert "One" in bo.inner_text("#words-two")
+    heard = {page: tap(page, 2.0) for page in (cy, ann, bo)}
+    late = {page: page.inner_text("#room-delay") for page in (ann, bo, cy)}
+    told = snapshot(cy)
+    takes = [take(page, tmp_path) for page in (ann, bo)]
+
+    song_at, likeness = place_in(takes[0]["accompaniment"], heard[cy][2])
+    assert likeness > 0.9
+    for singer in (0, 1):  # what each sang at that place of the song is heard with it
+        sung_at, likeness = place_in(takes[singer]["converted"], heard[cy][singer])
+        assert likeness > 0.9
+        assert abs(sung_at - song_at) <= 1  # of 48 samples in a millisecond
+    assert "in line to the sample" in late[cy]
+    assert all(report["late"] == 0 for report in told["reports"])
+    for page, other, name in ((ann, 1, "Bo"), (bo, 0, "Ann")):
+        song_at, _ = place_in(takes[0]["accompaniment"], heard[page][2])
+        sung_at, likeness = place_in(takes[other]["converted"], heard[page][other])
+        assert likeness > 0.6  # the delay may have been adapted meanwhile
+        shown = int(late[page].removeprefix(f"You hear {name} ").split()[0])
+        assert (song_at - sung_at) / 48 == pytest.approx(shown, abs=25)
+    ann.wait_for_selector("body[data-state=idle]", timeout=30_000)
+    wait_for(lambda: snapshot(ann)["state"]["starts_at_ms"] is None, 30)
+    ann.click("#room-leave")
+    bo.wait_for_selector("#room-members li:nth-child(2)")
+    wait_for(lambda: snapshot(bo)["me"]["host"])  # somebody has to begin the next song
+    wait_for(lambda: "Ann" not in cy.inner_text("#room-members"))
+
+
+def test_a_code_that_opens_nothing_is_told_in_words(
+    songs: Service,  # noqa: F811
+    launch: Callable[..., Browser],
+    open_page: Callable[..., Page],
+) -> None:
+    page = open_page(launch(), strict=False)
+    page.goto(f"{songs.url}/karaoke?room=2222-2222")
+    page.click("#room-join-singer")
+    page.wait_for_selector("#room-note:has-text('no room has this code')")
+    assert page.is_visible("#room-outside")
