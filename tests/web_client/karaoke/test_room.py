@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page
 
 from bench.service import Service
-from tests.songs import write_song
 from tests.web_client.karaoke.stages import make_stage, wait_for
-from tests.web_client.song.conftest import songs  # noqa: F401 (a fixture)
+from tests.web_client.song.conftest import songs, write_band  # noqa: F401 (the first is a fixture)
 
 pytestmark = pytest.mark.browser
 
 RATE = 48_000
-SECONDS = 16.0
+SECONDS = 14.0
 DUET = """#TITLE:Ours
 #BPM:240
 #GAP:500
@@ -49,9 +48,9 @@ TAP = """async (seconds) => {
 
 
 def write_voice(path: Path, seed: int) -> Path:
-    """Ten seconds that no other microphone hears: bursts of noise, so that each instant is found again."""
+    """A minute that no other microphone hears: bursts of noise, so that each instant is found again."""
     rng = np.random.default_rng(seed)
-    swell = np.repeat(rng.uniform(0.02, 0.25, 100), RATE // 10)
+    swell = np.repeat(rng.uniform(0.02, 0.25, 600), RATE // 10)
     pcm = (32767 * swell * np.clip(rng.standard_normal(len(swell)), -3, 3) / 3).astype("<i2")
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, RATE, 0, "NONE", ""))
@@ -99,7 +98,7 @@ def test_two_sing_in_a_room_and_a_third_hears_them_in_line(
     open_page: Callable[..., Page],
     tmp_path: Path,
 ) -> None:
-    stage = make_stage(songs.url, write_song(tmp_path / "song.flac", SECONDS), DUET)
+    stage = make_stage(songs.url, write_band(tmp_path / "song.flac", SECONDS, 3), DUET)
     browsers = [launch(write_voice(tmp_path / f"{seed}.wav", seed)) for seed in (1, 2)]
     ann, bo = (open_page(browser) for browser in browsers)
     cy = open_page(browsers[0], viewport={"width": 390, "height": 844})
@@ -129,7 +128,7 @@ def test_two_sing_in_a_room_and_a_third_hears_them_in_line(
     wait_for(lambda: [report for report in snapshot(cy)["reports"] if report["frames"] > 10][1:])
     assert "Two" in bo.inner_text("#words")  # the second part is the second singer's
     assert "One" in bo.inner_text("#words-two")
-    heard = {page: tap(page, 2.0) for page in (cy, ann, bo)}
+    heard = {page: tap(page, 1.0) for page in (cy, ann, bo)}
     late = {page: page.inner_text("#room-delay") for page in (ann, bo, cy)}
     told = snapshot(cy)
     takes = [take(page, tmp_path) for page in (ann, bo)]
@@ -149,7 +148,6 @@ def test_two_sing_in_a_room_and_a_third_hears_them_in_line(
         shown = int(late[page].removeprefix(f"You hear {name} ").split()[0])
         assert (song_at - sung_at) / 48 == pytest.approx(shown, abs=25)
     ann.wait_for_selector("body[data-state=idle]", timeout=30_000)
-    wait_for(lambda: snapshot(ann)["state"]["starts_at_ms"] is None, 30)
     ann.click("#room-leave")
     bo.wait_for_selector("#room-members li:nth-child(2)")
     wait_for(lambda: snapshot(bo)["me"]["host"])  # somebody has to begin the next song
