@@ -11,6 +11,7 @@ import { Slider } from '../song/slider.js';
 import { recall, remember } from '../store.js';
 import { VoicesView } from '../voices-view.js';
 import { failure } from '../words.js';
+import { Awake } from './awake.js';
 import { rendered } from './chart.js';
 import { PRESETS } from './effects.js';
 import { LanesView } from './lanes-view.js';
@@ -46,6 +47,7 @@ const lanes = new LanesView(byId('lanes', HTMLCanvasElement));
 const words = new WordsView(byId('words', HTMLElement), byId('words-next', HTMLElement));
 const takes = new TakesView();
 const songs = new Songs(memory.userId);
+const awake = new Awake();
 
 /** @type {import('./songs.js').Song | null} */
 let song = null;
@@ -143,6 +145,7 @@ function roundTrip() {
 const desk = new RoomDesk({
   userId: memory.userId,
   lanes,
+  awake,
   stage: () => (song && buffers ? { song_id: song.song_id, semitones: semitones.value, tempo: tempo.value } : null),
   buffers: () => buffers,
   voices: () => Object.fromEntries(voices.voices.map(({ id, name }) => [id, name])),
@@ -293,6 +296,7 @@ function begin() {
     onOver: () => finish(),
   });
   singing.begin(buffers, report.origin, 0, first);
+  awake.keep(true);
   enable();
   requestAnimationFrame(draw);
 }
@@ -314,6 +318,7 @@ function finish() {
   singing?.end();
   singing = null;
   desk.stopped();
+  awake.keep(false);
   if (sung) {
     scorer.finish();
     setText(byId('score', HTMLElement), String(scorer.score));
@@ -334,6 +339,7 @@ function finish() {
 function end() {
   singing?.end();
   singing = null;
+  awake.keep(false);
   mix?.setOpen(false);
   if (session.running) session.stop();
   enable();

@@ -4,7 +4,7 @@
  */
 
 import { ApiError } from '../api.js';
-import { byId } from '../dom.js';
+import { byId, setText } from '../dom.js';
 import { midiOf } from '../notes.js';
 import { SAMPLE_RATE } from '../protocol.js';
 import { tapPlaces } from '../song/tap.js';
@@ -32,6 +32,7 @@ const LEAST_LEFT_MS = 3000; // of a song that somebody joins
  * @property {() => void} loadVoices
  * @property {(seconds: number) => void} drawFirst lane, words and all, for who listens
  * @property {import('./lanes-view.js').LanesView} lanes
+ * @property {import('./awake.js').Awake} awake
  * @property {string} userId
  */
 
@@ -69,15 +70,16 @@ export class RoomDesk {
     this.view.name.value = recall().name;
     this.view.name.addEventListener('change', () => remember({ ...recall(), name: this.view.name.value }));
     this.view.code.value = new URLSearchParams(location.search).get('room') ?? '';
+    this.invited = this.view.code.value !== ''; // somebody asked this page into a room: it has none of its own
+    this.outside();
     const open = Object.freeze({ snapshot: () => this.snapshot(), tap: (/** @type {number} */ seconds) => this.tap(seconds) });
     Object.defineProperty(globalThis, 'autovoiceRoom', { value: open });
     this.timer = setInterval(() => this.tick(), TICK_MS);
     addEventListener('pagehide', () => this.room?.worker.terminate()); // the place is kept for who reloads
   }
 
-  /** Whether somebody asked this page into a room. */
-  get invited() {
-    return this.view.code.value !== '';
+  outside() {
+    document.body.dataset.room = this.invited ? 'invited' : '';
   }
 
   get inside() {
@@ -164,16 +166,18 @@ export class RoomDesk {
     this.page.stop();
     this.listening?.close();
     this.listening = null;
+    this.page.awake.keep(false);
     this.voices?.close();
     this.voices = null;
     this.song = null;
     this.run = 0;
     this.ready = false;
-    this.view.code.value = '';
-    this.name(null);
+    if (!this.invited) this.name(null);
     this.view.show(null, {}, 0);
+    this.outside();
     this.view.say(words);
     this.duet.close();
+    this.count(0);
     this.page.changed();
   }
 
@@ -314,21 +318,29 @@ export class RoomDesk {
     if (!room) return;
     this.view.showDelay(room, (listening?.voices ?? this.voices)?.reports ?? []);
     this.duet.showScores(room, this.points);
-    const startsInMs = room.startsInMs ?? 0;
-    if (startsInMs > 0) this.view.say(`Starts in ${Math.ceil(startsInMs / 1000)}…`);
-    else if (this.view.note.textContent?.startsWith('Starts in')) this.view.say('');
+    this.count(room.startsInMs ?? 0);
     if (this.run && !this.listens && ++this.ticks % SCORE_EVERY_TICKS === 0) this.room?.send({ type: 'score', ...this.points });
     const buffers = this.page.buffers();
     if (listening && buffers && room.state?.starts_at_ms && room.state.run !== listening.run) {
       if (!listening.begin(room, buffers)) return;
+      this.page.awake.keep(true);
       this.run = listening.run;
       this.duet.begin();
       this.listen();
     }
     if (listening && !room.state?.starts_at_ms && listening.playing) {
       listening.end();
+      this.page.awake.keep(false);
       this.run = 0;
     }
+  }
+
+  /** @param {number} startsInMs */
+  count(startsInMs) {
+    const countdown = byId('countdown', HTMLElement);
+    if (startsInMs > 0 && countdown.hidden) byId('show-title', HTMLElement).scrollIntoView({ block: 'nearest' });
+    countdown.hidden = startsInMs <= 0;
+    setText(countdown, startsInMs > 0 ? String(Math.ceil(startsInMs / 1000)) : '');
   }
 
   listen() {

@@ -81,7 +81,7 @@ export class RoomView {
   show(room, voices, parts) {
     this.outside.hidden = room !== null;
     this.inside.hidden = room === null;
-    document.body.dataset.room = room?.me?.role ?? '';
+    document.body.dataset.room = room?.me?.role ?? (room ? 'singer' : '');
     const state = room?.state;
     if (!room || !state) return;
     const { me, partner } = room;
@@ -103,19 +103,20 @@ export class RoomView {
     this.part.value = String(me?.part ?? 0);
     this.part.disabled = on;
     this.partnerRow.hidden = partner === null;
-    this.members.replaceChildren(...state.members.map((member) => this.row(member, member.id === room.myId, voices)));
+    this.members.replaceChildren(...state.members.map((member) => this.row(member, member.id === room.myId, voices, on)));
   }
 
   /**
    * @param {import('./room.js').Member} member
    * @param {boolean} isMe
    * @param {Record<string, string>} voices
+   * @param {boolean} on the song is
    */
-  row(member, isMe, voices) {
+  row(member, isMe, voices, on) {
     const known = voices[member.voice ?? ''] ?? '';
     const facts = [
       isMe ? 'you' : '', member.host ? 'host' : '', member.role === 'listener' ? 'listens' : '', known,
-      !member.present ? 'away' : member.role === 'singer' ? (member.ready ? 'ready' : 'not ready') : '',
+      !member.present ? 'away' : member.role === 'listener' ? '' : on ? 'sings' : member.ready ? 'ready' : 'not ready',
     ];
     const row = make('li', { className: 'room-member' }, [
       make('i', { className: `swatch ${member.role === 'singer' ? `singer-${member.place}` : ''}` }),

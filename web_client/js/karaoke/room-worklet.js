@@ -8,7 +8,12 @@ import { DelayController } from '../delay.js';
 import { Player } from '../player.js';
 
 const REPORT_EVERY_S = 0.25;
-const FIRST_MARGIN_S = 0.02; // beyond what the first frame needed
+const FIRST_FRAMES = 8; // the least that one of them needs is the way; where they come in a heap, the others waited
+const KNOWN_FRAMES = 100; // after which what is needed is known
+const FIRST_MARGIN_S = 0.02; // beyond that
+const SILENCE = 0.001; // -60 dBFS
+const REST_S = 0.5; // of silence of a partner, after which a delay that is not needed any more is left at once
+const SLACK_S = 0.01; // kept then
 const SINGERS = 2;
 
 /**
@@ -32,6 +37,8 @@ class Voice {
     this.frames = 0;
     this.late = 0;
     this.spare = Infinity;
+    this.least = Infinity; // that a frame needed so far
+    this.silence = 0; // samples
   }
 
   begin() {
@@ -39,8 +46,8 @@ class Voice {
     this.player.live(-Infinity);
     this.player.missing = this.player.underruns = 0;
     this.delay.begin(0);
-    this.frames = this.late = 0;
-    this.spare = Infinity;
+    this.frames = this.late = this.silence = 0;
+    this.spare = this.least = Infinity;
   }
 
   /** How far it plays behind the song. */
@@ -54,12 +61,26 @@ class Voice {
    */
   write({ position, pcm }, now) {
     const need = now - position;
-    if (this.frames++ === 0) this.delay.delay = Math.min(this.delay.maximum, Math.max(0, need) + Math.round(FIRST_MARGIN_S * sampleRate));
-    this.delay.observe(need);
+    if (this.frames++ < FIRST_FRAMES) {
+      this.least = Math.min(this.least, need);
+      const enough = Math.max(0, this.least) + Math.round(FIRST_MARGIN_S * sampleRate);
+      this.delay.delay = Math.min(this.delay.maximum, enough);
+    } else {
+      this.delay.observe(need);
+    }
     const spare = this.behind - need;
     if (spare < 0) this.late++;
     this.spare = Math.min(this.spare, spare);
     this.player.write(position, pcm);
+  }
+
+  /** @param {Float32Array} out what sounds now */
+  pass(out) {
+    let peak = 0;
+    for (const sample of out) peak = Math.max(peak, Math.abs(sample));
+    this.silence = peak < SILENCE ? this.silence + out.length : 0;
+    if (this.silence < REST_S * sampleRate || this.frames < KNOWN_FRAMES) return;
+    this.delay.delay = Math.min(this.delay.delay, Math.round(this.delay.needed + SLACK_S * sampleRate));
   }
 
   /** @returns {VoiceReport} */
@@ -118,9 +139,7 @@ class RoomProcessor extends AudioWorkletProcessor {
     this.voices.forEach((voice, i) => {
       const out = outputs[i][0];
       voice.player.render(out, position, voice.behind);
-      let peak = 0;
-      for (const sample of out) peak = Math.max(peak, Math.abs(sample));
-      voice.delay.pass(size, peak < 0.001);
+      voice.pass(out);
     });
     this.sinceReport += size;
     if (this.sinceReport >= REPORT_EVERY_S * sampleRate) {
