@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import wave
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page
 
+from bench.rooms import snapshot, tap
 from bench.service import Service
 from tests.web_client.karaoke.stages import make_stage, wait_for
 from tests.web_client.song.conftest import songs, write_band  # noqa: F401 (the first is a fixture)
@@ -35,16 +34,6 @@ P2
 E
 """
 Float = NDArray[np.float64]
-TAP = """async (seconds) => {
-  const { voices, song } = await autovoiceRoom.tap(seconds);
-  const text = (samples) => {
-    const bytes = new Uint8Array(samples.buffer);
-    let s = '';
-    for (let i = 0; i < bytes.length; i += 8192) s += String.fromCharCode(...bytes.subarray(i, i + 8192));
-    return btoa(s);
-  };
-  return [...voices, song].map(text);
-}"""
 
 
 def write_voice(path: Path, seed: int) -> Path:
@@ -56,11 +45,6 @@ def write_voice(path: Path, seed: int) -> Path:
         file.setparams((1, 2, RATE, 0, "NONE", ""))
         file.writeframes(pcm.tobytes())
     return path
-
-
-def tap(page: Page, seconds: float) -> list[Float]:
-    """The voice of each place and the song, as a page has them at the same instants."""
-    return [np.frombuffer(base64.b64decode(t), "<f4").astype(float) for t in page.evaluate(TAP, seconds)]
 
 
 def place_in(whole: Float, part: Float) -> tuple[int, float]:
@@ -84,11 +68,6 @@ def take(page: Page, folder: Path) -> dict[str, Float]:
         with wave.open(str(path)) as file:
             pcm = np.frombuffer(file.readframes(file.getnframes()), "<i2")
             found[part] = pcm.reshape(-1, file.getnchannels())[:, 0] / 32768
-    return found
-
-
-def snapshot(page: Page) -> dict[str, Any]:
-    found: dict[str, Any] = page.evaluate("() => autovoiceRoom.snapshot()")
     return found
 
 

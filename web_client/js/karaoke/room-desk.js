@@ -367,8 +367,9 @@ export class RoomDesk {
   async tap(seconds) {
     const voices = this.listening?.voices ?? this.voices;
     const backing = this.listening?.backing ?? this.backing;
-    if (!voices || !backing) throw new Error('nothing is heard');
-    const places = /** @type {[AudioNode, number][]} */ ([[voices.node, 0], [voices.node, 1], [backing.gains.accompaniment, 0]]);
+    const [song0] = backing?.sources ?? []; // the accompaniment
+    if (!voices || !song0) throw new Error('nothing is heard');
+    const places = /** @type {[AudioNode, number][]} */ ([[voices.node, 0], [voices.node, 1], [song0, 0]]);
     const [one, two, song] = await tapPlaces(voices.node.context, places, seconds);
     return { voices: [one, two], song };
   }
