@@ -159,7 +159,6 @@ def main() -> int:
         with Service(folder) as service:
             host, guest = (browser.new_page() for browser in browsers)
             listener = browsers[0].new_page()
-            listener.on("pageerror", lambda problem: sys.stderr.write(f"{problem}\n"))
             enter(service.url, folder / "song.flac", host, guest, listener)
             for slider in ("guide", "track", "own"):
                 listener.fill(f"#{slider}", "0")  # its loudspeaker is the host's microphone

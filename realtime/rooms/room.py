@@ -187,8 +187,9 @@ class Room:
 
     def sing(self, member: Member, stay: Stay) -> None:
         """A live session is a singer's from now on."""
-        if member.stay is not stay:
-            self._release(member)
+        for other in self.members:
+            if (other.stay is stay) is not (other is member):  # another one's, or in place of another
+                self._release(other)
         member.stay = stay
         stay.session.audience = partial(self._heard, member, stay)
         self.tell()

@@ -112,6 +112,17 @@ async def test_the_others_hear_a_singer_by_the_place_in_the_song(house: House) -
 
 async def test_a_session_that_another_singer_brings_is_theirs(house: House) -> None:
     ann, line = await house.singer(token=house.room.host_token)
+    bo = await house.enter(name="Bo")
+    await bo.say("sing", session=line[1].last("start")["token"])
+    await bo.say("ready", ready=True)
+    assert [m["ready"] for m in ann.ear.last("room")["members"]] == [False, True]
+    await ann.say("leave")
+    assert line[0].session is not None
+    assert line[0].session.audience is not None  # still Bo's
+
+
+async def test_who_has_left_is_heard_no_more(house: House) -> None:
+    ann, line = await house.singer(token=house.room.host_token)
     await ann.say("start")
     await ann.say("anchor", run=1, position=0)
     cy = await house.enter(role="listener", name="Cy")

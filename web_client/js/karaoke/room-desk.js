@@ -54,6 +54,7 @@ export class RoomDesk {
     this.run = 0; // of the song that is sung here
     this.sent = ''; // the last anchor
     this.token = ''; // of the live session by which is sung here
+    this.admitted = ''; // by which token of the room
     this.bound = ''; // which of them the room knows as whose
     this.ready = false;
     this.ticks = 0;
@@ -186,7 +187,8 @@ export class RoomDesk {
     const { room } = this;
     if (!room) return;
     const { me } = room;
-    if (me && sessionStorage.getItem(`room ${room.code} ${me.role}`) !== room.token) {
+    if (me && this.admitted !== room.token) {
+      this.admitted = room.token;
       sessionStorage.setItem(`room ${room.code} ${me.role}`, room.token);
       if (me.role === 'singer') void this.attempt(async () => {
         await room.becomeSinger();

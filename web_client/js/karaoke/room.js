@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ask } from '../api.js';
+import { ApiError, ask } from '../api.js';
 import { SAMPLE_RATE } from '../protocol.js';
 
 const BASE = '/api/v1/karaoke/rooms';
@@ -91,9 +91,12 @@ export class Room {
    * @throws {ApiError}
    */
   async track(context, name) {
-    const response = await fetch(`${this.path}/audio/${name}`);
-    if (!response.ok) await ask(`${this.path}/audio/${name}`); // raises what is wrong
-    return context.decodeAudioData(await response.arrayBuffer());
+    const path = `${this.path}/audio/${name}`;
+    const response = await fetch(path).catch(() => null);
+    if (!response?.ok) await ask(path); // raises what is wrong
+    const content = await response?.arrayBuffer().catch(() => null);
+    if (!content) throw new ApiError(0, { error: 'broken_off', message: 'The song broke off on its way.' });
+    return context.decodeAudioData(content);
   }
 
   /**
