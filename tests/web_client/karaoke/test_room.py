@@ -114,6 +114,7 @@ def test_two_sing_in_a_room_and_a_third_hears_them_in_line(
     bo.fill("#room-name", "Bo")
     bo.focus("#room-join-singer")
     bo.keyboard.press("Enter")
+    bo.wait_for_selector("#room-title:focus")  # by keyboard, it goes on from there
     cy.goto(f"{songs.url}/karaoke?room={code}")
     cy.fill("#room-name", "Cy")
     cy.click("#room-join-listener")
@@ -126,6 +127,7 @@ def test_two_sing_in_a_room_and_a_third_hears_them_in_line(
         page.click("#sing")
     ann.wait_for_selector("#room-start:enabled", timeout=60_000)
     ann.click("#room-start")
+    assert ann.evaluate("() => document.activeElement.id") == "sing"
     wait_for(lambda: all(snapshot(page)["run"] == 1 for page in (ann, bo, cy)))
     wait_for(lambda: [report for report in snapshot(cy)["reports"] if report["frames"] > 10][1:])
     assert "Two" in bo.inner_text("#words")  # the second part is the second singer's

@@ -189,7 +189,7 @@ function enable() {
   const ready = session.running || (buffers !== null && voices.current !== null);
   sing.disabled = !ready;
   sing.hidden = desk.listens;
-  desk.setReady(session.state === 'live' && buffers !== null && !singing);
+  desk.setReady(session.state === 'live' && buffers !== null && !singing && summary.hidden);
   const waiting = desk.inside ? 'Not yet' : 'Starting…';
   setText(sing, singing ? 'Stop' : session.running ? waiting : desk.inside ? 'I am ready' : 'Sing');
   for (const { input } of [semitones, tempo]) input.disabled = session.running || desk.inside;

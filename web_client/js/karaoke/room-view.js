@@ -39,7 +39,10 @@ export class RoomView {
     }
     byId('room-leave', HTMLButtonElement).addEventListener('click', () => doors.onLeave());
     byId('room-copy', HTMLButtonElement).addEventListener('click', () => void this.copy());
-    this.start.addEventListener('click', () => doors.onStart());
+    this.start.addEventListener('click', () => {
+      doors.onStart();
+      byId('sing', HTMLButtonElement).focus(); // which stops it; this one can do nothing more
+    });
     this.part.addEventListener('change', () => doors.onPart(Number(this.part.value)));
     this.partner.addEventListener('input', () => this.showVolume(doors));
     byId('partner-mute', HTMLInputElement).addEventListener('change', () => this.showVolume(doors));
@@ -79,8 +82,11 @@ export class RoomView {
    * @param {number} parts of the song
    */
   show(room, voices, parts) {
+    const gone = room === null ? this.inside : this.outside;
+    const had = gone.contains(document.activeElement);
     this.outside.hidden = room !== null;
     this.inside.hidden = room === null;
+    if (had) byId('room-title', HTMLElement).focus(); // not lost with what had it
     document.body.dataset.room = room?.me?.role ?? (room ? 'singer' : '');
     const state = room?.state;
     if (!room || !state) return;
