@@ -266,6 +266,7 @@ async function fetchTracks() {
 async function open() {
   showFailure('', '');
   summary.hidden = true;
+  await awake.keep();
   await session.start(query.get('source') === 'phrase' ? 'phrase' : 'microphone');
 }
 
@@ -278,7 +279,7 @@ function hang() {
   mix.setVoiceVolume(ownVolume.value / 100);
   mix.backing.setVolume('guide', guideVolume.value / 100);
   mix.backing.setVolume('accompaniment', trackVolume.value / 100);
-  void desk.hang(graph, mix.backing);
+  desk.hang(mix.backing);
   showMonitoring();
 }
 
@@ -296,7 +297,6 @@ function begin() {
     onOver: () => finish(),
   });
   singing.begin(buffers, report.origin, 0, first);
-  awake.keep(true);
   enable();
   requestAnimationFrame(draw);
 }
@@ -318,7 +318,6 @@ function finish() {
   singing?.end();
   singing = null;
   desk.stopped();
-  awake.keep(false);
   if (sung) {
     scorer.finish();
     setText(byId('score', HTMLElement), String(scorer.score));
@@ -339,7 +338,6 @@ function finish() {
 function end() {
   singing?.end();
   singing = null;
-  awake.keep(false);
   mix?.setOpen(false);
   if (session.running) session.stop();
   enable();
@@ -351,6 +349,8 @@ function showState(state, why) {
   byId('lamp', HTMLElement).dataset.state = state;
   setText(status, state === 'live' ? 'Live' : session.running ? 'Connecting…' : 'Ready');
   if (why) showFailure(why.title, why.advice);
+  const { graph } = session.sound;
+  if (graph && desk.inside && session.running) void desk.prepare(graph).then(() => mix && desk.hang(mix.backing));
   if (state === 'live') hang();
   if (!session.running && singing) finish();
   enable();
@@ -370,9 +370,11 @@ async function calibrate() {
   measure.disabled = true;
   setText(note, 'Listening…');
   try {
+    await awake.keep();
     if (!session.running) await session.sound.open('interactive');
     const { graph } = session.sound;
     if (!graph) throw new NotHeard('the sound was closed');
+    await desk.prepare(graph);
     const samples = await measureRoundTrip(graph);
     roundTripField.value = ((1000 * samples) / RATE).toFixed(2);
     remember({ ...recall(), roundTripMs: Number(roundTripField.value) });

@@ -47,6 +47,12 @@ export class RoomDesk {
     this.listening = null;
     /** @type {RoomVoices | null} on the graph on which the singer sings */
     this.voices = null;
+    /** @type {BaseAudioContext | null} of that graph */
+    this.context = null;
+    /** @type {Promise<RoomVoices | null>} */
+    this.making = Promise.resolve(null);
+    /** @type {Room | null} whose voices go there */
+    this.attached = null;
     /** @type {import('./backing.js').Backing | null} the song there */
     this.backing = null;
     /** @type {Song | null} */
@@ -134,7 +140,10 @@ export class RoomDesk {
     try {
       const { song, semitones, tempo, code: shown } = await room.look();
       this.page.stop();
-      if (role === 'listener') this.listening = await Listening.open();
+      if (role === 'listener') {
+        await this.page.awake.keep();
+        this.listening = await Listening.open();
+      }
       this.room = room;
       this.song = song;
       this.name(shown);
@@ -167,9 +176,8 @@ export class RoomDesk {
     this.page.stop();
     this.listening?.close();
     this.listening = null;
-    this.page.awake.keep(false);
-    this.voices?.close();
-    this.voices = null;
+    this.voices?.end();
+    this.attached = null;
     this.song = null;
     this.run = 0;
     this.ready = false;
@@ -235,20 +243,30 @@ export class RoomDesk {
   }
 
   /**
-   * @param {import('../audio-graph.js').AudioGraph} graph on which is sung here: the partner is heard there
-   * @param {import('./backing.js').Backing} backing the song there
+   * Make ready to hear a partner on a graph, before anything is measured or sung there: a context that gets a new
+   * worklet loses buffers, and with them the round trip that was measured.
+   * @param {import('../audio-graph.js').AudioGraph} graph
    */
-  async hang(graph, backing) {
-    const { room } = this;
-    this.backing = backing;
-    if (!room || this.voices?.node.context === graph.context) return;
-    this.voices?.close();
-    this.voices = null;
-    const voices = await RoomVoices.make(graph.context, false);
-    if (room !== this.room) return;
+  async prepare(graph) {
+    const { context } = graph;
+    if (this.context !== context) {
+      this.context = context;
+      this.voices?.close();
+      this.voices = this.attached = null;
+      this.making = RoomVoices.make(context, false);
+    }
+    const voices = await this.making;
+    if (this.context !== context || this.voices) return;
     this.voices = voices;
-    room.attach(voices.port());
     this.applyVolume();
+  }
+
+  /** @param {import('./backing.js').Backing} backing the song under who sings here */
+  hang(backing) {
+    this.backing = backing;
+    if (!this.room || !this.voices || this.attached === this.room) return;
+    this.attached = this.room;
+    this.room.attach(this.voices.port());
   }
 
   applyVolume() {
@@ -264,7 +282,7 @@ export class RoomDesk {
   first(context) {
     const { room } = this;
     const startsInMs = room?.startsInMs ?? null;
-    if (!room?.state || !this.voices || startsInMs === null) return null;
+    if (!room?.state || this.attached !== room || !this.voices || startsInMs === null) return null;
     if (startsInMs + 1000 * room.state.seconds < LEAST_LEFT_MS) return null;
     const frame = room.firstFrame(context, 0);
     if (frame === null) return null;
@@ -325,14 +343,12 @@ export class RoomDesk {
     const buffers = this.page.buffers();
     if (listening && buffers && room.state?.starts_at_ms && room.state.run !== listening.run) {
       if (!listening.begin(room, buffers)) return;
-      this.page.awake.keep(true);
       this.run = listening.run;
       this.duet.begin();
       this.listen();
     }
     if (listening && !room.state?.starts_at_ms && listening.playing) {
       listening.end();
-      this.page.awake.keep(false);
       this.run = 0;
     }
   }
