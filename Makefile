@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup setup-test run test clean
+.PHONY: setup setup-test run test nightly clean
 
 setup: $(VENV)/.installed
 	@$(BIN)/autovoice weights
@@ -33,6 +33,11 @@ test: setup-test
 	$(BIN)/lint-imports
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile -m "not browser"
 	$(BIN)/pytest -q -m browser
+
+# the long checks that CI runs at night: half an hour of everything at once, and ten thousand damaged uploads
+nightly: setup-test
+	AUTOVOICE_SOAK_MINUTES=30 $(BIN)/pytest -q tests/bench/test_soak.py
+	$(BIN)/python -m bench.fuzz
 
 clean:
 	rm -rf $(VENV)

@@ -16,6 +16,8 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import ParamSpec, TypeVar
 
+from auto_voice.memory import ran_out
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -109,12 +111,14 @@ class Apart:
         except TimeoutError as problem:
             place.end()
             raise WorkTooLong(f"more than {seconds:g} s") from problem
-        except MemoryError as problem:
-            place.end()
-            raise WorkTooLarge("more memory than it may have") from problem
         except BrokenProcessPool as problem:
             place.end()
             raise WorkDied("the process ended") from problem
+        except (MemoryError, RuntimeError) as problem:
+            if not ran_out(problem):
+                raise
+            place.end()
+            raise WorkTooLarge("more memory than it may have") from problem
         except asyncio.CancelledError:
             place.end()
             raise

@@ -6,28 +6,41 @@ is checked: a damaged one changes nothing, and one of somebody else's writes now
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
+import re
 import shutil
 import sqlite3
 import tarfile
 import tempfile
 import time
 import zlib
-from contextlib import closing
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import IO, Any
 
 from auto_voice import __version__
 from auto_voice.settings import Settings, SettingsError
+from auto_voice.storage.in_use import alone
 from auto_voice.storage.profiles import OWN_ID
 
 NAME = "autovoice-{}.tar.gz"
 MANIFEST = "manifest.json"
-PROFILES, DATABASE, SECRET = "voice_profiles", "jobs.db", "secret"
+LATEST = "latest.tar.gz"  # a link to the newest
+PROFILES, DATABASE, SECRET, CONFIG = "voice_profiles", "jobs.db", "secret", "config.backup"
+JOURNALS = ("", "-wal", "-shm")  # the database, and what SQLite has beside it
+PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE)
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+TOLD = re.compile(r"[A-Za-z0-9.:+-]{1,40}")
 LARGEST = 2**33  # bytes that an archive may unpack to
+LARGEST_PIECE = 2**26  # bytes of them at a time
+MOST_FILES = 400_000
+CHUNK = 2**18
 KEPT_ASIDE = ".before-restore"
 
 
@@ -47,13 +60,16 @@ class Contents:
     version: str
 
 
-def make_backup(settings: Settings, folder: Path, keep_days: float | None = None) -> Path:
-    """Write an archive of this moment into a folder.
+def make_backup(
+    settings: Settings, folder: Path, keep_days: float | None = None, configuration: Sequence[Path] = ()
+) -> Path:
+    """Write an archive of this moment into a folder, where `latest.tar.gz` leads to it.
 
     Args:
         settings: of the server that it is taken of.
         folder: of backups; made if it is not there.
         keep_days: older archives in it are removed.
+        configuration: the files of settings, which are kept, too.
 
     Returns:
         The archive.
@@ -68,8 +84,13 @@ def make_backup(settings: Settings, folder: Path, keep_days: float | None = None
     try:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".backup-") as temp:
             files = _gather(settings, Path(temp))
+            for number, file in enumerate(configuration, 1):
+                files[f"{CONFIG}/{number}-{re.sub('[^A-Za-z0-9._-]', '_', file.name)[:80]}"] = file.read_bytes()
             _write(aside, files, now)
         aside.rename(target)
+        link = folder / f".{target.name}.link"
+        link.symlink_to(target.name)
+        link.replace(folder / LATEST)
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
@@ -103,20 +124,28 @@ def _gather(settings: Settings, temp: Path) -> dict[str, bytes | Path]:
 
 
 def _write(path: Path, files: dict[str, bytes | Path], now: datetime) -> None:
-    contents = {name: data if isinstance(data, bytes) else data.read_bytes() for name, data in files.items()}
     manifest = {
         "service": "autovoice",
         "version": __version__,
         "made_at": now.isoformat(timespec="seconds"),
-        "files": {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()},
+        "files": {name: _digest(data) for name, data in files.items()},
     }
-    everything = {MANIFEST: json.dumps(manifest, indent=1).encode(), **contents}
+    everything = {MANIFEST: json.dumps(manifest, indent=1).encode(), **files}
     with tarfile.open(path, "x:gz") as archive:
+        path.chmod(0o600)
         for name, data in everything.items():
             member = tarfile.TarInfo(name)
-            member.size, member.mtime, member.mode = len(data), int(now.timestamp()), 0o600
-            archive.addfile(member, io.BytesIO(data))
-    path.chmod(0o600)
+            member.size = len(data) if isinstance(data, bytes) else data.stat().st_size
+            member.mtime, member.mode = int(now.timestamp()), 0o600
+            with io.BytesIO(data) if isinstance(data, bytes) else data.open("rb") as file:
+                archive.addfile(member, file)
+
+
+def _digest(data: bytes | Path) -> str:
+    if isinstance(data, bytes):
+        return hashlib.sha256(data).hexdigest()
+    with data.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_backup(archive: Path) -> Contents:
@@ -125,91 +154,158 @@ def check_backup(archive: Path) -> Contents:
     Raises:
         BackupError: it is damaged, or none of ours.
     """
-    files, manifest = _read(archive)
-    profiles = {name.split("/")[1] for name in files if name.startswith(f"{PROFILES}/")}
-    return Contents(len(profiles), DATABASE in files, str(manifest["made_at"]), str(manifest["version"]))
+    return _unpack(archive, None)
 
 
 def restore(settings: Settings, archive: Path) -> Contents:
     """Put back what an archive holds; what was there is kept beside it until the next restore.
 
-    The server must not run.
+    Files of settings are put into the folder CONFIG of the data folder, for whoever wants to compare: those in
+    force stay as they are.
 
     Raises:
         BackupError: the archive is damaged, or none of ours; nothing has changed.
+        SettingsError: a server works on the data folder; nothing has changed.
         OSError: it cannot be written; what was there is there.
     """
-    contents = check_backup(archive)
-    files, _ = _read(archive)
     storage, database = settings.storage, _sqlite_file(settings)
-    if DATABASE in files and database is None:
-        raise BackupError(
-            "the archive holds an SQLite database, and database.url names another",
-            "restore PostgreSQL with pg_restore, and the voices with an empty database.url",
-        )
     storage.data_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=storage.data_dir, prefix=".restore-") as temp:
-        for name, data in files.items():
-            path = Path(temp) / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-            path.chmod(0o600)
-        (Path(temp) / PROFILES).mkdir(exist_ok=True)
-        _swap(Path(temp) / PROFILES, storage.voice_profiles_dir)
-        if DATABASE in files and database is not None:
-            for journal in ("-wal", "-shm"):
-                database.with_name(database.name + journal).unlink(missing_ok=True)
-            _swap(Path(temp) / DATABASE, database)
-        if SECRET in files:
-            _swap(Path(temp) / SECRET, storage.data_dir / SECRET)
+    with (
+        alone(storage.data_dir),
+        tempfile.TemporaryDirectory(dir=storage.data_dir, prefix=".restore-") as temp,
+    ):
+        new = Path(temp)
+        contents = _unpack(archive, new)
+        if contents.database and database is None:
+            raise BackupError(
+                "the archive holds an SQLite database, and database.url names another",
+                "restore PostgreSQL with pg_restore, and the voices with an empty database.url",
+            )
+        if contents.database:
+            _check_database(new / DATABASE)
+        (new / PROFILES).mkdir(exist_ok=True)
+        _swap(new / PROFILES, storage.voice_profiles_dir)
+        if contents.database and database is not None:
+            for journal in JOURNALS:  # what was not yet in the old file goes aside with it
+                _swap(new / (DATABASE + journal), database, journal)
+        if (new / SECRET).exists():
+            _swap(new / SECRET, storage.data_dir / SECRET)
+        if (new / CONFIG).exists():
+            _swap(new / CONFIG, storage.data_dir / CONFIG)
     return contents
 
 
-def _swap(new: Path, place: Path) -> None:
-    """Put `new` in its place, and what was there beside it."""
-    aside = place.with_name(place.name + KEPT_ASIDE)
+def _swap(new: Path, place: Path, suffix: str = "") -> None:
+    """Put `new`, if it is there, in its place, and what was there beside it; both have the suffix."""
+    aside = place.with_name(place.name + KEPT_ASIDE + suffix)
+    place = place.with_name(place.name + suffix)
+    if aside.is_dir():
+        shutil.rmtree(aside)
+    aside.unlink(missing_ok=True)
     if place.exists():
-        if aside.is_dir():
-            shutil.rmtree(aside)
-        aside.unlink(missing_ok=True)
         place.rename(aside)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(new, place)
+    if new.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(new, place)
 
 
-def _read(archive: Path) -> tuple[dict[str, bytes], dict[str, object]]:
-    """All files of an archive, checked against its manifest."""
-    files: dict[str, bytes] = {}
-    size = 0
+class _Bounded(gzip.GzipFile):
+    """What an archive unpacks to: no more than there may be, and no header may ask for much memory."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """At most `size` bytes."""
+        if size is None or not 0 <= size <= LARGEST_PIECE or self.tell() + size > LARGEST:
+            raise tarfile.ReadError("it is larger than a backup can be")
+        return super().read(size)
+
+
+def _unpack(archive: Path, folder: Path | None) -> Contents:
+    """Check all files of an archive against its manifest, and write them into a folder, if there is one."""
+    manifest: dict[str, Any] = {}
+    found: dict[str, str] = {}
     try:
-        with tarfile.open(archive, "r:gz") as tar:
+        with _Bounded(archive) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
             for member in tar:
-                if not member.isfile() or not _allowed(member.name):
+                data = tar.extractfile(member) if member.type in PLAIN and not member.issparse() else None
+                if data is None or not _allowed(member.name) or member.name in found:
                     raise BackupError(f"{archive} holds {member.name[:100]!r}, which no backup does")
-                size += member.size
-                data = tar.extractfile(member)
-                if size > LARGEST or data is None:
-                    raise BackupError(f"{archive} is larger than a backup can be")
-                files[member.name] = data.read()
-        manifest = json.loads(files.pop(MANIFEST))
-        hashes = manifest["files"]
-        whole = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()} == hashes
-        _ = manifest["made_at"], manifest["version"]
+                if len(found) > MOST_FILES:
+                    raise BackupError(f"{archive} holds more files than a backup can")
+                if member.name == MANIFEST:
+                    manifest = _read_manifest(data.read(LARGEST_PIECE))
+                else:
+                    found[member.name] = _take(data, None if folder is None else folder / member.name)
     except FileNotFoundError as problem:
+        if archive.exists():
+            raise
         raise BackupError(f"there is no {archive}", "see the folder of backups") from problem
-    except (tarfile.TarError, EOFError, zlib.error, ValueError, KeyError, TypeError, OSError) as problem:
+    except (
+        tarfile.TarError,
+        EOFError,
+        zlib.error,
+        gzip.BadGzipFile,
+        ValueError,
+        KeyError,
+        TypeError,
+        RecursionError,
+    ) as problem:
         raise BackupError(f"{archive} is damaged, or no backup: {problem}", "take an older one") from problem
-    if not whole:
+    if not manifest or found != manifest["files"]:
         raise BackupError(f"{archive} is damaged: its files are not those of its manifest", "take an older one")
-    return files, manifest
+    profiles = {name.split("/")[1] for name in found if name.startswith(f"{PROFILES}/")}
+    made_at, version = (str(manifest[name])[:100] for name in ("made_at", "version"))
+    return Contents(len(profiles), DATABASE in found, made_at, version)
+
+
+def _check_database(path: Path) -> None:
+    """Refuse a database that is damaged, or whose jobs name files outside of their folders."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            if database.execute("PRAGMA quick_check").fetchone() != ("ok",):
+                raise BackupError("the database in the archive is damaged", "take an older one")
+            for job_id, parameters, result in database.execute("SELECT id, parameters, result FROM jobs"):
+                files = (json.loads(result or "null") or {}).get("files", {}).values()
+                upload = json.loads(parameters).get("upload", "upload")
+                if not all(PLAIN_NAME.fullmatch(name) for name in (job_id, upload, *files)):
+                    raise BackupError(f"the database in the archive has a strange job: {job_id!r:.100}")
+    except (sqlite3.Error, ValueError, AttributeError, TypeError) as problem:
+        raise BackupError(f"the database in the archive is none of ours: {problem}") from problem
+
+
+def _read_manifest(data: bytes) -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads(data)
+    for name in ("made_at", "version"):
+        if not TOLD.fullmatch(manifest[name]):
+            raise ValueError(f"{name} is none")
+    _ = manifest["files"]
+    return manifest
+
+
+def _take(data: IO[bytes], path: Path | None) -> str:
+    """The hash of a file, which is written to a path, if there is one."""
+    digest = hashlib.sha256()
+    with ExitStack() as stack:
+        target = None
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            target = stack.enter_context(path.open("xb"))
+            path.chmod(0o600)
+        while chunk := data.read(CHUNK):
+            digest.update(chunk)
+            if target is not None:
+                target.write(chunk)
+    return digest.hexdigest()
 
 
 def _allowed(name: str) -> bool:
     """Whether a backup has files of that name."""
     if name in (MANIFEST, DATABASE, SECRET):
         return True
-    parts = PurePosixPath(name).parts
-    return len(parts) == 3 and parts[0] == PROFILES and bool(OWN_ID.fullmatch(parts[1])) and ".." not in parts
+    first, _, rest = name.partition("/")
+    if first == CONFIG:
+        return bool(PLAIN_NAME.fullmatch(rest))
+    profile, _, file = rest.partition("/")
+    return first == PROFILES and bool(OWN_ID.fullmatch(profile) and PLAIN_NAME.fullmatch(file))
 
 
 def _sqlite_file(settings: Settings) -> Path | None:

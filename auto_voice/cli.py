@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from auto_voice import __version__
+from auto_voice.addresses import is_loopback
 from auto_voice.cli_backup import backup
 from auto_voice.cli_cache import cache
 from auto_voice.cli_config import config as config_commands
@@ -179,14 +179,6 @@ def doctor(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 def version() -> None:
     """Print the version."""
     print(__version__)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _explain(problem: Any) -> int:

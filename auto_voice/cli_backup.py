@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from auto_voice.settings import load_settings
+from auto_voice.settings import load_settings, named_files
 
 backup = typer.Typer(help="Archives of voices, database and secret.", no_args_is_help=True)
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="a YAML file of settings")]
@@ -24,7 +24,7 @@ def make(
     """Write an archive of this moment, also while the server works, and print its path."""
     from auto_voice.backup import make_backup
 
-    print(make_backup(load_settings(config), folder, keep_days))
+    print(make_backup(load_settings(config), folder, keep_days, named_files(config)))
 
 
 @backup.command("check")
@@ -41,7 +41,7 @@ def check(archive: ArchiveArgument) -> None:
 
 @backup.command("restore")
 def restore_archive(archive: ArchiveArgument, config: ConfigOption = None) -> None:
-    """Put back what an archive holds; stop the server first."""
+    """Put back what an archive holds; end the server first. Settings of then are put aside, to compare."""
     from auto_voice.backup import restore
     from auto_voice.storage.database import migrate
 

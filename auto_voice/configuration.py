@@ -60,6 +60,7 @@ class Current:
 
         Raises:
             SettingsError: it cannot be read, or is wrong; nothing changes.
+            OSError: a file of the log cannot be written; nothing changes.
         """
         if self._read is None:
             raise SettingsError("there is no configuration to read again")
@@ -71,9 +72,13 @@ class Current:
         for name in {_field(name) for name in taken}:
             section, field = name.split(".", 1)
             values[section][field] = wanted.model_dump()[section][field]
-        self.settings = Settings.model_validate(values)
-        for listener in self.listeners:
-            listener(self.settings)
+        old, self.settings = self.settings, Settings.model_validate(values)
+        try:
+            for listener in self.listeners:
+                listener(self.settings)
+        except OSError:
+            self.settings = old
+            raise
         return taken, [name for name in different if name not in taken]
 
     def on_signal(self) -> None:
@@ -82,6 +87,9 @@ class Current:
             taken, waiting = self.reload()
         except SettingsError as problem:
             log.error("the configuration was not reloaded: %s", problem.message)
+            return
+        except OSError as problem:
+            log.error("the configuration was not reloaded: %s: %s", problem.filename, problem.strerror)
             return
         log.info("configuration reloaded: %s", ", ".join(taken) or "nothing has changed")
         if waiting:
@@ -101,7 +109,10 @@ def flat(settings: BaseModel, place: str = "") -> Iterator[tuple[str, Any]]:
             yield from flat(value, f"{place}{name}.")
         elif isinstance(value, dict):
             for key, inner in value.items():
-                yield from flat(inner, f"{place}{name}.{key}.")
+                if isinstance(inner, BaseModel):
+                    yield from flat(inner, f"{place}{name}.{key}.")
+                else:
+                    yield f"{place}{name}.{key}", inner
         else:
             yield f"{place}{name}", value
 

@@ -22,6 +22,26 @@ def gpu_available(device_id: int = 0) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
+@cache
+def _gpus() -> int:
+    """How many torch sees; asking takes longer than the rest of a health check."""
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def gpu_figures(device: str) -> dict[str, int | float | bool]:
+    """What torch knows of the GPUs here; the memory, in GB, is what this process takes of `device`."""
+    count = _gpus()
+    figures: dict[str, int | float | bool] = {"available": count > 0, "device_count": count}
+    if device != "cpu":
+        import torch
+
+        figures["memory_allocated_gb"] = round(torch.cuda.memory_allocated(device) / 2**30, 3)
+        figures["memory_reserved_gb"] = round(torch.cuda.memory_reserved(device) / 2**30, 3)
+    return figures
+
+
 def cores() -> int:
     """Cores that this process may use; quotas of containers are not seen."""
     allowed = getattr(os, "sched_getaffinity", None)

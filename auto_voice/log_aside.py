@@ -82,7 +82,8 @@ class AsideHandler(logging.Handler):
 
     def _write(self, record: logging.LogRecord) -> None:
         for target in self._targets:
-            target.handle(record)
+            if record.levelno >= target.level:
+                target.handle(record)
 
 
 def _about_lost(count: int, after: logging.LogRecord) -> logging.LogRecord:

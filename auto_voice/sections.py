@@ -74,13 +74,14 @@ class LimitSettings(Section):
     max_profile_duration_s: float = Field(gt=0)
     concurrent_clones: int = Field(gt=0)
     upload_seconds: float = Field(gt=0, le=3600)
-    upload_memory_mb: int = Field(ge=512)
+    upload_memory_mb: int = Field(ge=1024)  # less, and torch itself finds no room
     concurrent_speech: int = Field(ge=0, le=64)
     max_song_duration_s: float = Field(gt=0)
     concurrent_conversions: int = Field(ge=0, le=64)
     queue_enabled: bool
     max_queue_size: int = Field(gt=0)
     requests_per_hour: int = Field(gt=0)
+    takes_per_user: int = Field(gt=0)
 
 
 class IceServerSettings(Section):
@@ -142,12 +143,14 @@ class CacheSettings(Section):
     separation_ttl_hours: float = Field(gt=0)
     conversion_ttl_hours: float = Field(gt=0)
     stage_ttl_hours: float = Field(gt=0)
+    take_ttl_hours: float = Field(gt=0)
     cleanup_interval_hours: float = Field(gt=0)
     cache_intermediate_results: bool
 
     def kept_s(self, kind: str) -> float:
         """Seconds that the files of a finished job of a kind are kept."""
-        return 3600 * (self.stage_ttl_hours if kind == "stage" else self.conversion_ttl_hours)
+        hours = {"stage": self.stage_ttl_hours, "take": self.take_ttl_hours}
+        return 3600 * hours.get(kind, self.conversion_ttl_hours)
 
 
 class DatabaseSettings(Section):
@@ -156,12 +159,18 @@ class DatabaseSettings(Section):
     url: str  # empty: jobs.db in storage.data_dir
 
 
+Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
 class LoggingSettings(Section):
     """What is logged, and how."""
 
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+    level: Level
+    levels: dict[str, Level]
+    requests: bool
     format: Literal["console", "json"]
     file: Path | None
+    error_file: Path | None
     max_bytes: int = Field(ge=65_536)
     backup_count: int = Field(ge=0, le=1000)
 
@@ -178,6 +187,7 @@ class SecuritySettings(Section):
     clones_per_hour: int = Field(gt=0)
     wrong_keys_per_hour: int = Field(gt=0)
     conversions_per_hour: int = Field(gt=0)
+    take_pieces_per_hour: int = Field(gt=0)
     reads_per_hour: int = Field(gt=0)
 
 

@@ -123,12 +123,9 @@ def load_with_sources(
     Raises:
         SettingsError: as `load_settings`.
     """
-    if config_file is None and environ.get("AUTOVOICE_CONFIG"):
-        config_file = Path(environ["AUTOVOICE_CONFIG"])
     sources: dict[str, str] = {}
     values: dict[str, Any] = {}
-    named = str(config_file).split(os.pathsep) if config_file is not None else []
-    for file in (DEFAULTS, *map(Path, named)):
+    for file in (DEFAULTS, *named_files(config_file, environ)):
         _merge(values, _read(file), file.name if file == DEFAULTS else str(file), sources)
     for name, value in environ.items():
         if name.startswith(PREFIX) and name not in NOT_SETTINGS:
@@ -145,11 +142,18 @@ def load_with_sources(
     return _validated(values), sources
 
 
+def named_files(config_file: Path | None = None, environ: Mapping[str, str] = os.environ) -> list[Path]:
+    """The files of settings that are read beside the defaults."""
+    if config_file is None and environ.get("AUTOVOICE_CONFIG"):
+        config_file = Path(environ["AUTOVOICE_CONFIG"])
+    return [] if config_file is None else [Path(name) for name in str(config_file).split(os.pathsep)]
+
+
 def _scalar(text: str) -> str | int | float | list[Any] | None:
     """The value of an environment variable: a number, a list or null where it reads as one, else the text."""
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         return text
     return value if value is None or isinstance(value, int | float | list) else text
 
@@ -159,7 +163,7 @@ def _read(file: Path) -> dict[str, Any]:
         values = yaml.safe_load(file.read_text("utf-8")) or {}
     except OSError as problem:
         raise SettingsError(f"cannot read {file}: {problem.strerror}", "check the path given") from problem
-    except (yaml.YAMLError, UnicodeDecodeError) as problem:
+    except (yaml.YAMLError, ValueError, RecursionError) as problem:  # such as a date that is none
         raise SettingsError(f"{file} is not YAML: {problem}") from problem
     if not isinstance(values, dict):
         raise SettingsError(f"{file} must hold sections such as 'server:'")

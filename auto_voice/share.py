@@ -66,6 +66,7 @@ class Share:
         live, limits, logging = values["live"], values["limits"], values["logging"]
         live["threads"] = live["threads"] or max(1, cores() // self.count)
         limits["concurrent_clones"] = max(1, limits["concurrent_clones"] // self.count)
-        if self.index and logging["file"] is not None:
-            logging["file"] = logging["file"].with_stem(f"{logging['file'].stem}.{self.index}")
+        for name in ("file", "error_file"):
+            if self.index and logging[name] is not None:
+                logging[name] = logging[name].with_stem(f"{logging[name].stem}.{self.index}")
         return Settings.model_validate(values)

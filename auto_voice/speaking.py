@@ -62,14 +62,21 @@ class Part:
 class Mouth:
     """One process that speaks, started when it is first needed."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, number: int) -> None:
         self._settings = settings
+        self._number = number  # of its log
         self._context = multiprocessing.get_context("spawn")
         self._enough: Event = self._context.Event()
         self._process: SpawnProcess | None = None
         self._line: Connection | None = None
         self._reading: asyncio.Future[Part | PipelineError | None] | None = None
         self._folder: Path | None = None  # of what it unpacks, which it cannot remove when it is killed
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there."""
+        process = self._process
+        return process is not None and process.is_alive()
 
     async def speak(self, order: Order) -> AsyncGenerator[Part, None]:
         """Yield the parts of a file.
@@ -105,7 +112,7 @@ class Mouth:
             self._folder = Path(tempfile.mkdtemp(prefix="speech-", dir=self._settings.storage.temp_dir))
             self._process = self._context.Process(
                 target=speak_apart,
-                args=(theirs, self._enough, self._settings, self._folder),
+                args=(theirs, self._enough, self._settings, self._folder, self._number),
                 name="autovoice-speech",
                 daemon=True,
             )
@@ -176,11 +183,16 @@ class Speaking:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._mouths = [Mouth(settings) for _ in range(settings.limits.concurrent_speech)]
+        self._mouths = [Mouth(settings, number) for number in range(settings.limits.concurrent_speech)]
         self._free: asyncio.LifoQueue[Mouth] = asyncio.LifoQueue()
         for mouth in self._mouths:
             self._free.put_nowait(mouth)
         self._here = 0
+
+    @property
+    def loaded(self) -> bool:
+        """Whether a process that speaks is there; the first text starts one."""
+        return any(mouth.running for mouth in self._mouths)
 
     async def speak(self, order: Order) -> AsyncGenerator[Part, None]:
         """Yield the parts of a file, after those that came before; close the generator to stop.
@@ -210,7 +222,7 @@ class Speaking:
             mouth.end()
 
 
-def speak_apart(line: Connection, enough: Event, settings: Settings, folder: Path) -> None:
+def speak_apart(line: Connection, enough: Event, settings: Settings, folder: Path, number: int) -> None:
     """Entry of a process that speaks: takes orders from the line until it is closed."""
     from auto_voice.logs import set_up_logging
     from auto_voice.storage.profiles import ProfileStore
@@ -220,7 +232,7 @@ def speak_apart(line: Connection, enough: Event, settings: Settings, folder: Pat
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "nice"):
         os.nice(5)
-    set_up_logging(settings.logging, settings.server.debug, "speech")
+    set_up_logging(settings.logging, settings.server.debug, f"speech{number}")
     store, speech = ProfileStore(settings.storage.voice_profiles_dir), None
     tempfile.tempdir = str(folder)
     while True:

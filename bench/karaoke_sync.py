@@ -68,7 +68,7 @@ def measure_round_trip(page: Page) -> float:
 def sing(page: Page, seconds: float, folder: Path, number: int) -> dict[str, Float]:
     """Sing the song to its end; the parts of the take."""
     page.click("#sing")
-    page.wait_for_selector(f"#takes li:nth-child({number})", timeout=1000 * (seconds + 120))
+    page.wait_for_selector(f'a[download="autovoice-take-{number}-mix.wav"]', timeout=1000 * (seconds + 120))
     found = {}
     for part in ("dry", "converted", "accompaniment"):
         with page.expect_download() as download:

@@ -13,6 +13,8 @@ import urllib.request
 from pathlib import Path
 from types import TracebackType
 
+from auto_voice.settings import load_settings
+
 
 def free_port() -> int:
     """A TCP port that nothing listens on."""
@@ -39,6 +41,9 @@ class Service:
             "AUTOVOICE_SERVER__PORT": str(self.port),
             "AUTOVOICE_LIVE__CAPACITY": str(capacity),
             "AUTOVOICE_LIVE__MAX_STEP_FRACTION": "1",  # a busy machine is no reason to refuse the one guest
+            # nothing of this user's own is used but the weights
+            "AUTOVOICE_STORAGE__DATA_DIR": str(folder),
+            "AUTOVOICE_STORAGE__MODELS_DIR": str(load_settings().storage.models_dir),
             "AUTOVOICE_STORAGE__VOICE_PROFILES_DIR": str(folder / "profiles"),
         }
         self.process: subprocess.Popen[bytes] | None = None

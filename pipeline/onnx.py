@@ -26,6 +26,23 @@ REFUSED = (  # what a session raises
 )
 
 
+class Session(onnxruntime.InferenceSession):  # type: ignore[misc]
+    """One that says in Python's words when there is no memory."""
+
+    def run(self, *arguments: Any, **more: Any) -> Any:
+        """As `InferenceSession.run`.
+
+        Raises:
+            MemoryError: there is too little.
+        """
+        try:
+            return super().run(*arguments, **more)
+        except (kinds.Fail, kinds.RuntimeException) as problem:
+            if "allocate memory" in str(problem) or "bad_alloc" in str(problem):
+                raise MemoryError(str(problem)) from problem
+            raise
+
+
 def open_session(model: Path, threads: int = 1) -> Any:
     """An `onnxruntime.InferenceSession` on the CPU.
 
@@ -35,4 +52,4 @@ def open_session(model: Path, threads: int = 1) -> Any:
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    return Session(str(model), options, providers=["CPUExecutionProvider"])

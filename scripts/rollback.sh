@@ -1,8 +1,9 @@
 #!/bin/sh
 # Goes back to the version before the last update, or to VERSION: scripts/rollback.sh [VERSION] [ARCHIVE].
-# With ARCHIVE (a backup of that time) the data go back, too; without it they stay, as every version reads older data.
+# With ARCHIVE (a backup of that time) the data go back, too; without it they stay. A version that finds a database newer
+# than itself says so and does not start: then ARCHIVE is needed.
 set -eu
-case ${1:-} in -h | --help) sed -n '2,3s/^# //p' "$0"; exit ;; esac
+case ${1:-} in -h | --help) sed -n '2,4s/^# //p' "$0"; exit ;; esac
 cd "$(dirname "$0")/.."
 note=.git/autovoice-before-update
 version=${1:-$(cat "$note" 2>/dev/null || true)}

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from auto_voice.settings import Settings
 from bench.bursts import write_wav
 from bench.service import Service
 from pipeline.synthetic import rest, sing, vibrato
@@ -60,10 +61,14 @@ def operator(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iter
         "AUTOVOICE_STORAGE__MODELS_DIR": str(models_dir),
         "AUTOVOICE_SECURITY__API_KEY_REQUIRED": "true",
         "AUTOVOICE_SECURITY__CONSENT_REQUIRED": "true",
+        "AUTOVOICE_CONFIG": str(ROOT / "config" / "logging.yaml"),
+        "AUTOVOICE_LOGGING__FILE": str(folder / "logs" / "app.log"),
+        "AUTOVOICE_LOGGING__ERROR_FILE": str(folder / "logs" / "error.log"),
     }
     environment = service.environment | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "ROOT": str(ROOT),
+        "LOGS": str(folder / "logs"),
         "URL": service.url,
     }
     made = Operator(folder, environment).run("autovoice users create operator 2>/dev/null")
@@ -86,3 +91,16 @@ def test_every_file_that_the_runbook_links_is_there() -> None:
     text = (ROOT / "docs" / "runbook.md").read_text()
     for link in re.findall(r"\]\(([^)#]+)\)", text):
         assert (ROOT / "docs" / link).exists(), link
+
+
+def test_every_test_and_script_that_the_tables_name_is_there() -> None:
+    text = (ROOT / "docs" / "runbook.md").read_text()
+    for name in re.findall(r"`((?:[a-z_]+/)*test_[a-z_]+\.py)`", text):
+        places = (ROOT / name, ROOT / "tests" / "auto_voice" / name, ROOT / "scripts" / name)
+        assert any(place.is_file() for place in places), name
+    for name in re.findall(r"`((?!test_)[a-z_]+\.(?:sh|py))[ `]", text):
+        assert (ROOT / "scripts" / name).is_file() or (ROOT / "auto_voice" / name).is_file(), name
+    for name in re.findall(r"`([a-z]+\.[a-z_]+)`", text):
+        section, key = name.split(".")
+        if section in Settings.model_fields:
+            assert key in Settings.model_fields[section].annotation.model_fields, name  # type: ignore[union-attr]

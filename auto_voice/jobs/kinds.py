@@ -19,6 +19,12 @@ class VoiceGone(PipelineError):
     code = "profile_not_found"
 
 
+class SongGone(PipelineError):
+    """What was uploaded is not there: the database is one from a backup, which holds no songs."""
+
+    code = "file_expired"
+
+
 class Performer:
     """Does jobs; torch is imported with the first one.
 
@@ -45,6 +51,8 @@ class Performer:
         Raises:
             PipelineError: what is wrong with what was uploaded.
         """
+        if not upload.exists():
+            raise SongGone("the song is gone: backups hold none", "send it again")
         songs = self._song_converter()
         if job.kind == "song":
             request = SongRequest(**job.parameters["request"])
@@ -57,6 +65,12 @@ class Performer:
 
             preset = job.parameters["request"]["preset"]
             return StageMaker(songs.parts).make(upload, preset, folder, progress)
+        if job.kind == "take":
+            from auto_voice.jobs.take import TakeRequest, TakeSinger
+
+            wanted = TakeRequest(**job.parameters["request"])
+            singer = TakeSinger(self._settings.storage.models_dir)
+            return singer.sing(upload.parent, wanted, self._voice(wanted.voice_id), folder, progress)
         raise ValueError(f"there are no jobs of kind {job.kind!r}")
 
     def _voice(self, voice_id: str) -> Any:

@@ -24,6 +24,7 @@ from auto_voice.jobs.worker import FINISH, work
 from auto_voice.settings import Settings
 from auto_voice.storage.cache import open_cache
 from auto_voice.storage.leftovers import sweep
+from auto_voice.storage.takes import TakeStore
 
 log = logging.getLogger(__name__)
 
@@ -168,6 +169,10 @@ class Supervisor:
         results = self.settings.storage.results_dir
         for job_id in self._store.expire(max(KEEP_ROWS_S, keep_s)):
             shutil.rmtree(results / job_id, ignore_errors=True)
+        takes = TakeStore(self.settings.database_url)
+        for name in takes.expire():
+            shutil.rmtree(results / name, ignore_errors=True)
+        takes.close()
         for folder in list(results.iterdir()) if results.is_dir() else []:
             if time.time() - _modified(folder) > keep_s + 86_400:
                 shutil.rmtree(folder, ignore_errors=True)

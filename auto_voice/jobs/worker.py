@@ -20,6 +20,7 @@ from auto_voice.jobs.model import Job
 from auto_voice.jobs.stages import STAGES
 from auto_voice.jobs.store import JobStore
 from auto_voice.logs import ABOUT
+from auto_voice.memory import ran_out
 from auto_voice.settings import Settings
 from pipeline.errors import PipelineError, WeightsUnavailable
 
@@ -100,10 +101,6 @@ class Worker:
         except PipelineError as problem:
             retry = RETRY_S * 3 ** (job.attempts - 1) if isinstance(problem, WeightsUnavailable) else None
             self._fail(job, problem.code, problem.message, list(problem.suggestions), retry)
-        except MemoryError:
-            self._fail(
-                job, "out_of_memory", "this song needs more memory than there is", ["send a shorter part"]
-            )
         except OSError as problem:
             log.exception("job %s: the system failed", job.id)
             full = problem.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -111,11 +108,14 @@ class Worker:
                 self._fail(job, "insufficient_storage", "the server's disk is full", ["tell the operator"])
             else:
                 self._fail(job, "internal_error", "the server could not read or write a file", [], RETRY_S)
-        except DEFECTS:
+        except (MemoryError, *DEFECTS) as problem:
             log.exception("job %s failed", job.id)
-            self._fail(
-                job, "conversion_failed", "something went wrong in the conversion", ["tell the operator"]
+            code, message, advice = (
+                ("out_of_memory", "this song needs more memory than there is", "send a shorter part")
+                if ran_out(problem)
+                else ("conversion_failed", "something went wrong in the conversion", "tell the operator")
             )
+            self._fail(job, code, message, [advice])
         finally:
             done.set()
             heart.join()

@@ -114,6 +114,29 @@ class ContentCache:
                 return found, True
             return self._build(kind, key, build), False
 
+    def size_bytes(self) -> int:
+        """What all files in it take together, half-built ones too."""
+        total = 0
+        for folder, _, names in os.walk(self.directory):
+            for name in names:
+                try:
+                    total += os.stat(os.path.join(folder, name)).st_size  # noqa: PTH116, PTH118
+                except FileNotFoundError:
+                    continue  # it went meanwhile
+        return total
+
+    def clear(self, kind: str | None = None, unused_s: float = 0.0) -> int:
+        """Remove entries, of a kind or of all, that have not been used for as long; returns the bytes freed."""
+        freed, now = 0, self._clock()
+        for folder in self.directory.glob(f"{kind or '*'}/[!.]*"):
+            try:
+                used = (folder / MANIFEST).stat().st_mtime
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            if now - used >= unused_s:
+                freed += _remove(folder)
+        return freed
+
     def clean(self) -> int:
         """Remove what is too old, left over, or too much; returns the bytes freed."""
         entries = []
@@ -176,6 +199,9 @@ def _remove(path: Path) -> int:
     else:
         path.unlink(missing_ok=True)
     return size
+
+
+KINDS = ("stems", "pitch", "conversion", "rendition")
 
 
 def open_cache(settings: Settings) -> ContentCache:

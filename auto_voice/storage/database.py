@@ -11,6 +11,8 @@ from filelock import FileLock
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, text
 from sqlalchemy.pool import NullPool
 
+from auto_voice.settings import SettingsError
+
 BUSY_TIMEOUT_MS = 15_000
 MIGRATION_LOCK = 0x6175746F  # any number that nobody else locks
 
@@ -41,15 +43,29 @@ def open_database(url: str) -> Engine:
 
 
 def migrate(url: str) -> None:
-    """Bring the database to the newest schema; what is there is kept. Servers that start take turns."""
+    """Bring the database to the newest schema; what is there is kept. Servers that start take turns.
+
+    Raises:
+        SettingsError: its schema is that of a newer version.
+    """
     from alembic import command
     from alembic.config import Config
+    from alembic.script.revision import ResolutionError
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["url"] = url
-    with _alone(url):
-        command.upgrade(config, "head")
+    try:
+        with _alone(url):
+            command.upgrade(config, "head")
+    except CommandError as problem:
+        if not isinstance(problem.__cause__, ResolutionError):
+            raise
+        raise SettingsError(
+            "the database is that of a newer version of this program",
+            "update the program, or restore a backup of the time before: scripts/rollback.sh VERSION ARCHIVE",
+        ) from problem
 
 
 @contextmanager

@@ -25,9 +25,12 @@ from auto_voice.logs import set_up_logging
 from auto_voice.settings import Settings
 from auto_voice.share import Share
 from auto_voice.speaking import Speaking
+from auto_voice.storage.cache import open_cache
 from auto_voice.storage.database import migrate
 from auto_voice.storage.errors import StorageError
+from auto_voice.storage.in_use import shared
 from auto_voice.storage.profiles import ProfileStore
+from auto_voice.storage.takes import TakeStore
 from auto_voice.storage.users import UserStore
 from auto_voice.web import (
     api,
@@ -44,6 +47,8 @@ from auto_voice.web import (
     rooms,
     siblings,
     synthesis,
+    take_audio,
+    takes,
     websocket_handler,
 )
 from auto_voice.web.cloning import Cloning
@@ -54,6 +59,7 @@ from auto_voice.web.guests import ROOMS, most_sessions
 from auto_voice.web.origins import check_origin
 from auto_voice.web.rates import RATES, RateLimits, limit_guesses, limit_rates
 from auto_voice.web.request_ids import name_request
+from auto_voice.web.request_log import log_request
 from auto_voice.web.time_limit import limit_time
 from auto_voice.web.tokens import Signer, server_secret
 from auto_voice.web.turns import TURNS, Turns, take_turns
@@ -76,9 +82,13 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Content-Security-Policy": (
-        "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; media-src 'self' blob:; "
-        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+        "media-src 'self' blob:; font-src 'self'; worker-src 'self'; manifest-src 'self'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=(), payment=(), usb=()",
+    "X-Frame-Options": "DENY",
     "Cache-Control": "no-cache",
 }
 
@@ -144,6 +154,11 @@ def _bounds(settings: Settings) -> Bounds:
     return Bounds(live.rooms, live.room_listeners, live.room_hours, live.resume_seconds)
 
 
+async def _hold_data(app: web.Application) -> AsyncIterator[None]:
+    with shared(app[CURRENT].settings.storage.data_dir):
+        yield
+
+
 async def _watch_loop(app: web.Application) -> AsyncIterator[None]:
     task = asyncio.create_task(app[metrics.METRICS].watch_loop())
     yield
@@ -158,6 +173,7 @@ async def _run_workers(app: web.Application) -> AsyncIterator[None]:
     yield
     await asyncio.to_thread(supervisor.stop)
     app[reception.JOBS].close()
+    app[takes.TAKES].close()
     app[auth.USERS].close()
 
 
@@ -181,6 +197,7 @@ def create_app(
     app = web.Application(
         middlewares=[
             name_request,
+            log_request,
             take_turns,
             metrics.count_requests,
             errors_as_json,
@@ -226,23 +243,28 @@ def create_app(
     app[websocket_handler.RESOLVE_VOICE] = _resolver(store)
     app[websocket_handler.CONVERSATIONS] = {}
     app[reception.JOBS] = JobStore(settings.database_url)
+    app[takes.TAKES] = TakeStore(settings.database_url)
     app[health.SUPERVISOR] = (
         Supervisor(settings, app[reception.JOBS], None if share is None else share.workers)
         if share is None or share.index == 0
         else Elsewhere(settings, share.workers)
     )
     app[conversion.PROFILES] = app[synthesis.VOICES] = store
-    app[synthesis.SPEAKING] = Speaking(settings)
+    app[health.SPEAKING] = Speaking(settings)
+    app[health.CACHE_SIZE] = health.CacheSize(open_cache(settings))
     app[reception.EXAMINERS] = Apart(EXAMINERS, settings.limits.upload_memory_mb)
     app[karaoke.RENDERERS] = Apart(RENDERERS, settings.limits.upload_memory_mb)
     app[conversion.WATCHERS] = set()
+    app[reception.COMING] = set()
     app[metrics.METRICS] = metrics.Metrics(
         engine, store, app[reception.JOBS], choose_device(settings).name, share
     )
     app[metrics.METRICS].registry.register(RoomsCollector(app[ROOMS]))
     app.on_response_prepare.append(_add_headers)
     app.on_shutdown.extend([rooms.shut_down, websocket_handler.shut_down, conversion.shut_down])
-    app.cleanup_ctx.extend([_reload_on_signal, _run_engine, _watch_loop, _close_cloning, _run_workers])
+    app.cleanup_ctx.extend(
+        [_hold_data, _reload_on_signal, _run_engine, _watch_loop, _close_cloning, _run_workers]
+    )
     if share is not None:
         forward.add(app, share)
         app.cleanup_ctx.append(siblings.answering(share, app[metrics.METRICS].own, forward.TAKEN))
@@ -258,6 +280,8 @@ def create_app(
     conversion.add_routes(app)
     karaoke.add_routes(app)
     rooms.add_routes(app)
+    takes.add_routes(app)
+    take_audio.add_routes(app)
     health.add_routes(app)
     if settings.monitoring.prometheus_enabled:
         metrics.add_routes(app)

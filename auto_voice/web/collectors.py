@@ -150,11 +150,15 @@ class GpuCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Bytes; none are taken where there is no card."""
-        taken = 0
+        taken = total = 0
         if self._device != "cpu":
             import torch
 
             taken = torch.cuda.memory_allocated(self._device)
+            total = torch.cuda.get_device_properties(self._device).total_memory
+        yield GaugeMetricFamily(
+            "autovoice_gpu_memory_total_bytes", "Memory of the GPU; 0: there is none", total
+        )
         yield GaugeMetricFamily(
             "autovoice_gpu_memory_used_bytes", "Memory of the GPU that networks take", taken
         )

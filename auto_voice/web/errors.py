@@ -47,6 +47,7 @@ STATUS = {
     "voice_not_found": 404,
     "invalid_speaker_id": 404,
     "conversion_not_found": 404,
+    "take_not_found": 404,
     "file_not_found": 404,
     "room_not_found": 404,
     "method_not_allowed": 405,
@@ -54,6 +55,11 @@ STATUS = {
     "conversion_incomplete": 409,
     "conversion_finished": 409,
     "room_full": 409,
+    "take_incomplete": 409,
+    "take_finished": 409,
+    "too_many_takes": 409,
+    "chunk_gap": 409,
+    "chunk_conflict": 409,
     "file_expired": 410,
     "file_too_large": 413,
     "rate_limited": 429,
@@ -77,6 +83,7 @@ class ApiError(Exception):
         self.message = message
         self.suggestions = list(suggestions)
         self.headers: dict[str, str] = {}
+        self.details: dict[str, Any] = {}
 
 
 KNOWN = (ApiError, InvalidParameter, JobError, LiveError, PipelineError, StorageError)
@@ -111,7 +118,8 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
     try:
         return await handler(request)
     except KNOWN as problem:
-        reply = answer(problem.code, problem.message, list(problem.suggestions))
+        details = getattr(problem, "details", {})
+        reply = answer(problem.code, problem.message, list(problem.suggestions), **details)
         reply.headers.update(getattr(problem, "headers", {}))
         return reply
     except web.HTTPException as problem:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import shutil
+import threading
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
 
 from auto_voice import __version__
-from auto_voice.device import choose_device, gpu_available
+from auto_voice.device import choose_device, gpu_available, gpu_figures
 from auto_voice.jobs.supervisor import Elsewhere, Supervisor
 from auto_voice.settings import Settings
+from auto_voice.speaking import Speaking
+from auto_voice.storage.cache import ContentCache
 from auto_voice.web.current import CURRENT, ENDING
 from auto_voice.web.websocket_handler import ENGINE
 
+SPEAKING = web.AppKey("speaking", Speaking)
 SUPERVISOR: web.AppKey[Supervisor | Elsewhere] = web.AppKey("supervisor")
+CACHE_LOOK_S = 60.0  # the size of the cache is looked at no more often: it may have many files
 LOW_DISK_BYTES = 200 * 2**20
 ENDPOINTS = {
     "page": "/",
@@ -40,12 +48,37 @@ def _storage(settings: Settings) -> str:
     return "low on space" if shutil.disk_usage(folder).free < LOW_DISK_BYTES else "ok"
 
 
+class CacheSize:
+    """The size of the cache, as it was a minute ago at most.
+
+    Args:
+        cache: that is looked at.
+        clock: seconds.
+    """
+
+    def __init__(self, cache: ContentCache, clock: Callable[[], float] = time.monotonic) -> None:
+        self._cache, self._clock = cache, clock
+        self._size, self._at = 0, -math.inf
+        self._lock = threading.Lock()
+
+    def size_bytes(self) -> int:
+        """Of all files; called in threads."""
+        with self._lock:
+            if self._clock() - self._at > CACHE_LOOK_S:
+                self._size, self._at = self._cache.size_bytes(), self._clock()
+            return self._size
+
+
+CACHE_SIZE = web.AppKey("cache_size", CacheSize)
+
+
 def examine(app: web.Application) -> dict[str, Any]:
     """The health document."""
     engine = app[ENGINE]
     stats = engine.snapshot()
     dead = app[SUPERVISOR].dead
-    gpu = choose_device(app[CURRENT].settings).trouble or engine.trouble
+    device = choose_device(app[CURRENT].settings)
+    gpu = device.trouble or engine.trouble
     dependencies = {
         "engine": "ok" if engine.running else "not running",
         "storage": _storage(app[CURRENT].settings),
@@ -65,6 +98,9 @@ def examine(app: web.Application) -> dict[str, Any]:
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
         "gpu_available": gpu_available(),
         "model_loaded": engine.running,
+        "gpu": gpu_figures(device.name),
+        "models": {"vc_loaded": engine.running, "tts_loaded": app[SPEAKING].loaded},
+        "storage": {"cache_size_gb": round(app[CACHE_SIZE].size_bytes() / 2**30, 3)},
         "live": {
             "sessions": stats.sessions,
             "parked": stats.parked,

@@ -33,6 +33,7 @@ async def read_object(request: web.Request, max_bytes: int, example: str) -> dic
             raise refuse(f"is over {max_bytes} bytes")
     try:
         given = json.loads(raw)
+        json.dumps(given, ensure_ascii=False).encode()  # half a character (a lone surrogate) is none
     except (ValueError, RecursionError) as problem:
         raise refuse("is not JSON") from problem
     if not isinstance(given, dict):

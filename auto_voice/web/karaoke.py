@@ -122,7 +122,7 @@ async def remove(request: web.Request) -> web.Response:
 
 async def track(request: web.Request) -> web.StreamResponse:
     """GET /karaoke/songs/{id}/audio/{track}?semitones=&tempo=: a FLAC file; tempo in percent."""
-    job = await _ready(request)
+    job = await ready(request)
     semitones = validators.whole(request.query, "semitones", 0, -MOST_SEMITONES, MOST_SEMITONES)
     tempo = validators.whole(request.query, "tempo", 100, *TEMPOS)
     return await track_file(request, job, semitones, tempo)
@@ -150,7 +150,7 @@ async def track_file(request: web.Request, job: Job, semitones: int, tempo: int)
 
 async def bring_lyrics(request: web.Request) -> web.Response:
     """PUT /karaoke/songs/{id}/lyrics: an LRC or UltraStar file as the body."""
-    job, content = await _ready(request), bytearray()
+    job, content = await ready(request), bytearray()
     async for piece in request.content.iter_any():
         content += piece
         if len(content) > MOST_BYTES:
@@ -161,14 +161,14 @@ async def bring_lyrics(request: web.Request) -> web.Response:
 
 async def take_lyrics_away(request: web.Request) -> web.Response:
     """DELETE /karaoke/songs/{id}/lyrics."""
-    job = await _ready(request)
+    job = await ready(request)
     await asyncio.to_thread(_book(request, job).take_away)
     return web.json_response(await whole(request, job))
 
 
 async def as_ultrastar(request: web.Request) -> web.Response:
     """GET /karaoke/songs/{id}/ultrastar: notes and words as an UltraStar file."""
-    job = await _ready(request)
+    job = await ready(request)
     tempo = ((job.result or {}).get("metadata") or {}).get("tempo") or {}
     parts = await asyncio.to_thread(_book(request, job).parts)
     named = {"title": str(job.parameters.get("song_name") or "Unknown"), **parts[0].tags}
@@ -178,13 +178,13 @@ async def as_ultrastar(request: web.Request) -> web.Response:
     return web.Response(text=text, content_type="text/plain", charset="utf-8", headers=headers)
 
 
-async def _ready(request: web.Request) -> Job:
-    """The stage of a request, if it is there.
+async def ready(request: web.Request, job_id: str | None = None) -> Job:
+    """The stage of a request, if it is there; `job_id` is in its path without.
 
     Raises:
         JobNotFound, NotYourJob: as they say. ApiError: it is not there yet, or not any more.
     """
-    return checked(await job_of(request, "stage"))
+    return checked(await job_of(request, "stage", job_id=job_id))
 
 
 def checked(job: Job) -> Job:

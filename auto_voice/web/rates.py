@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from aiohttp import web
 from limits import RateLimitItemPerHour
@@ -14,6 +14,7 @@ from limits.errors import ConfigurationError
 from limits.storage import MemoryStorage, Storage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
+from auto_voice.addresses import client_of_address
 from auto_voice.settings import SettingsError
 from auto_voice.storage.users import KeyRefused
 from auto_voice.web.auth import HEADER, PRINCIPAL
@@ -31,6 +32,7 @@ COSTLY = {
     ("POST", "/api/v1/convert/song"): "conversions_per_hour",
     ("POST", "/api/v1/karaoke/songs"): "conversions_per_hour",
 }
+TAKES = re.compile(r"/api/v1/karaoke/takes/[^/]+/(render|audio/[^/]+)")
 
 
 class RateLimited(ApiError):
@@ -114,16 +116,19 @@ def address_of(request: web.Request) -> str:
     """The address of a client, behind as many proxies as the settings name.
 
     Each proxy adds the address that it was called from to `X-Forwarded-For`; only what our own proxies added
-    can be believed, and that is counted from the end.
+    can be believed, and that is counted from the end. Of IPv6 it is the network: a client has 2**64 addresses.
     """
     proxies = request.app[CURRENT].settings.server.proxies
     told = [part.strip() for part in ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")]
     if proxies and len(told) >= proxies:
         try:
-            return str(ip_address(told[-proxies]))
+            return client_of_address(told[-proxies])
         except ValueError:
             pass  # a proxy that is not set up; its own address is as good as any
-    return request.remote or request.headers.get(REMOTE) or "unknown"
+    try:
+        return client_of_address(request.remote or request.headers.get(REMOTE) or "")
+    except ValueError:
+        return "unknown"
 
 
 def client_of(request: web.Request) -> str:
@@ -146,7 +151,7 @@ async def limit_rates(request: web.Request, handler: Handler) -> web.StreamRespo
         or request.path.startswith(FREE)
     ):
         return await handler(request)
-    costly = COSTLY.get((request.method, request.path))
+    costly = COSTLY.get((request.method, request.path)) or _of_take(request)
     if costly is not None:
         what, most = costly.removesuffix("_per_hour"), getattr(security, costly)
     elif request.method in READS:
@@ -158,6 +163,14 @@ async def limit_rates(request: web.Request, handler: Handler) -> web.StreamRespo
     if not response.prepared:
         response.headers.update(headers_of(allowance))
     return response
+
+
+def _of_take(request: web.Request) -> str | None:
+    """The setting that bounds what is asked of a take: its pieces are many, and singing it again is work."""
+    asked = TAKES.fullmatch(request.path)
+    if asked is None or request.method in READS:
+        return None
+    return "conversions_per_hour" if asked[1] == "render" else "take_pieces_per_hour"
 
 
 @web.middleware

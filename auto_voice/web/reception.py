@@ -26,6 +26,8 @@ from auto_voice.web.errors import ApiError
 
 JOBS = web.AppKey("jobs", JobStore)
 EXAMINERS = web.AppKey("examiners", Apart)
+COMING: web.AppKey[set[Path]] = web.AppKey("coming", set[Path])  # folders of songs that are being uploaded
+MOST_COMING = 32  # at a time: the disk would be full of halves otherwise
 
 SPEED = 0.25  # seconds of work per second of song, until this server knows better
 
@@ -39,18 +41,23 @@ async def new_folder(request: web.Request, prefix: str) -> AsyncIterator[Path]:
         prefix: of the id.
 
     Raises:
-        ApiError: service_unavailable: this server has no workers.
+        ApiError: service_unavailable: this server has no workers, or many songs are coming.
     """
-    settings = request.app[CURRENT].settings
+    settings, coming = request.app[CURRENT].settings, request.app[COMING]
     if not settings.limits.concurrent_conversions:
         raise ApiError("service_unavailable", "this server converts no songs", "ask its operator")
+    if len(coming) >= MOST_COMING:
+        raise ApiError("service_unavailable", "too many uploads are under way", "try again in a minute")
     folder = settings.storage.results_dir / f"{prefix}-{uuid.uuid4()}"
-    await asyncio.to_thread(folder.mkdir, parents=True)
+    coming.add(folder)
     try:
+        await asyncio.to_thread(folder.mkdir, parents=True)
         yield folder
     except BaseException:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         raise
+    finally:
+        coming.discard(folder)
 
 
 async def look_at(request: web.Request, upload: Path) -> float:

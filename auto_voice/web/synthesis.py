@@ -12,11 +12,12 @@ from typing import Any
 
 from aiohttp import web
 
-from auto_voice.speaking import Order, Part, Speaking
+from auto_voice.speaking import Order, Part
 from auto_voice.storage.profiles import ProfileStore
 from auto_voice.web.auth import sole_user
 from auto_voice.web.current import CURRENT
 from auto_voice.web.errors import ApiError
+from auto_voice.web.health import SPEAKING
 from auto_voice.web.json_body import number_of, read_object, text_of
 from auto_voice.web.metrics import METRICS
 from auto_voice.web.validators import InvalidParameter
@@ -25,7 +26,6 @@ from pipeline.errors import PipelineError
 from pipeline.speech.languages import DEFAULT_LANGUAGE, LANGUAGES, language
 from pipeline.speech.limits import PITCHES, SPEEDS, check_text
 
-SPEAKING = web.AppKey("speaking", Speaking)
 VOICES = web.AppKey("voices_of_speech", ProfileStore)
 SAMPLE_RATE = 48_000
 MAX_BODY = 131_072  # bytes; the longest text is less, however it is escaped

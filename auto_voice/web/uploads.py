@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import unicodedata
 from collections.abc import Callable
+from io import BufferedWriter
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -13,6 +15,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from auto_voice.apart import Apart, WorkDied, WorkTooLarge, WorkTooLong
 from auto_voice.web.errors import ApiError
+from auto_voice.web.validators import is_plain
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -97,7 +100,12 @@ async def _text(part: BodyPartReader) -> bytes:
 async def _save(part: BodyPartReader, path: Path, max_mb: int) -> None:
     limit = max_mb * 2**20
     size = 0
-    file = await asyncio.to_thread(path.open, "wb")
+    opening = asyncio.ensure_future(asyncio.to_thread(path.open, "wb"))
+    try:
+        file = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close)  # the thread goes on, and opens it
+        raise
     try:
         while chunk := await part.read_chunk(CHUNK):
             size += len(chunk)
@@ -112,9 +120,15 @@ async def _save(part: BodyPartReader, path: Path, max_mb: int) -> None:
         await asyncio.to_thread(file.close)
 
 
+def _close(opening: asyncio.Future[BufferedWriter]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
+
+
 def bare_name(file_name: str) -> str:
-    """A file's name without its folders, for people to read."""
-    return Path(file_name.replace("\\", "/")).name[:200]
+    """A file's name without its folders, for people to read: what is no text in it becomes U+FFFD."""
+    name = Path(file_name.replace("\\", "/").replace("\0", "")).name[:200]
+    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") else c for c in name)
 
 
 def plain_text(fields: dict[str, str], name: str, most: int) -> str | None:
@@ -124,7 +138,7 @@ def plain_text(fields: dict[str, str], name: str, most: int) -> str | None:
         ApiError: too long, or with control characters.
     """
     text = fields.get(name) or None
-    if text is not None and (len(text) > most or any(ord(c) < 32 for c in text)):
+    if text is not None and not is_plain(text, most):
         raise ApiError("invalid_parameter", f"{name} must be a plain text of at most {most} characters")
     return text
 

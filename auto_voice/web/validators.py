@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -42,6 +43,11 @@ class Page:
         }
 
 
+def is_plain(text: str, most: int) -> bool:
+    """Whether it is a text of at most `most` characters, with none that steer a terminal (Unicode's Cc)."""
+    return len(text) <= most and not any(unicodedata.category(c) in ("Cc", "Cs") for c in text)
+
+
 def whole(query: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     """Read a whole number.
 
@@ -74,7 +80,7 @@ def user_id(query: Mapping[str, str]) -> str | None:
         InvalidParameter: longer than any id, or with control characters.
     """
     text = query.get("user_id") or None
-    if text is not None and (len(text) > LONGEST_USER_ID or any(ord(c) < 32 for c in text)):
+    if text is not None and not is_plain(text, LONGEST_USER_ID):
         raise InvalidParameter("user_id", f"must be a plain text of at most {LONGEST_USER_ID} characters")
     return text
 

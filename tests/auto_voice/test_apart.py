@@ -27,6 +27,16 @@ def take(megabytes: int) -> int:
     return len(bytearray(megabytes * 2**20))
 
 
+def take_by_torch(megabytes: int) -> None:
+    import torch
+
+    torch.ones(megabytes * 2**20, dtype=torch.uint8)
+
+
+def fail() -> None:
+    raise RuntimeError("a defect")
+
+
 async def test_work_is_done_elsewhere_and_the_process_stays(apart: Apart) -> None:
     first, second = [await apart.run(30, os.getpid) for _ in range(2)]
     assert first == second != os.getpid()
@@ -49,6 +59,15 @@ async def test_memory_is_bounded(apart: Apart) -> None:
     with pytest.raises(WorkTooLarge):
         await apart.run(30, take, 1024)
     assert await apart.run(30, take, 100) == 100 * 2**20
+
+
+async def test_memory_that_torch_asks_for_is_bounded_too() -> None:
+    apart = Apart(1, 2048)
+    with pytest.raises(WorkTooLarge):
+        await apart.run(60, take_by_torch, 2048)
+    with pytest.raises(RuntimeError, match="a defect"):
+        await apart.run(30, fail)
+    apart.close()
 
 
 async def test_a_crash_takes_the_process_alone(apart: Apart) -> None:

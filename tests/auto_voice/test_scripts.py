@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from auto_voice import __version__
 from bench.bursts import write_wav
 from bench.service import Service
 from pipeline.synthetic import sing, vibrato
@@ -61,12 +62,29 @@ def test_backup_and_restore(tmp_path: Path) -> None:
     assert run("sh", script("restore.sh"), **data).returncode != 0
 
 
+def test_scripts_take_what_runbooks_of_old_say(tmp_path: Path, models_dir: Path) -> None:
+    data = {"AUTOVOICE_STORAGE__DATA_DIR": str(tmp_path), "AUTOVOICE_STORAGE__MODELS_DIR": str(models_dir)}
+    for name, arguments, code in (
+        ("download_models.py", ("--version", f"v{__version__}"), 0),
+        ("download_models.py", ("--version", "0.0.1"), 1),
+        ("init_db.py", ("--config", str(ROOT / "config" / "production.yaml")), 0),
+        ("create_user.py", ("--username", "admin", "--role", "admin"), 0),
+        ("migrate_db.py", (), 0),
+        ("quality_report.py", ("--conversions", str(tmp_path), "--output", str(tmp_path / "q.html")), 0),
+    ):
+        done = run(sys.executable, script(name), *arguments, **data)
+        assert done.returncode == code, (name, done.stderr)
+    assert (tmp_path / "q.html").read_text().startswith("<!doctype html>")
+
+
 def test_the_cache_is_cleaned(tmp_path: Path) -> None:
     data = {"AUTOVOICE_STORAGE__DATA_DIR": str(tmp_path)}
-    for arguments in ((), ("--max-size-gb", "0.5"), ("--all",)):
+    for arguments in ((), ("--max-size-gb", "0.5"), ("--all",), ("--kind", "stems", "--unused-days", "7")):
         done = run(sys.executable, script("optimize_cache.py"), *arguments, **data)
         assert done.returncode == 0, done.stderr
         assert "MB freed" in done.stdout
+    done = run(sys.executable, script("optimize_cache.py"), "--kind", "../x", **data)
+    assert (done.returncode, "holds no" in done.stderr) == (2, True)
 
 
 def test_unused_weights_are_listed_and_removed_when_told(tmp_path: Path) -> None:

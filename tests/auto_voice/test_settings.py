@@ -84,11 +84,24 @@ def test_a_bad_value_is_refused_by_name(name: str, value: str, where: str) -> No
 
 def test_text_that_yaml_would_choke_on_is_text() -> None:
     assert load_settings(environ={"AUTOVOICE_SERVER__HOST": "*"}).server.host == "*"
+    assert load_settings(environ={"AUTOVOICE_SERVER__HOST": "2026-13-45"}).server.host == "2026-13-45"
     data = load_settings(environ={"AUTOVOICE_STORAGE__DATA_DIR": "2026"}).storage
     assert data.temp_dir == Path("2026/temp")
 
 
-@pytest.mark.parametrize("content", [b"server: [", b"\xff\xfe\x00", b"- a list", b"server:", b"storage: 1"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"server: {port: 2026-13-45}",
+        b"[" * 10_000,
+        b"5: x",
+        b"server: [",
+        b"\xff\xfe\x00",
+        b"- a list",
+        b"server:",
+        b"storage: 1",
+    ],
+)
 def test_a_broken_file_is_refused(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "broken.yaml"
     file.write_bytes(content)

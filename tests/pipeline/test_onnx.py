@@ -34,3 +34,22 @@ def test_nobody_else_imports_it() -> None:
     files = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
     importing = {path.name for path in files if "import onnxruntime" in path.read_text()}
     assert importing == {"onnx.py"}
+
+
+def test_too_little_memory_is_a_memory_error(models_dir: Path) -> None:
+    code = f"""
+import resource
+from pathlib import Path
+import numpy as np
+from pipeline.pitch.offline import track
+from pipeline.weights import FILES
+model = Path({str(models_dir)!r}) / FILES["swiftf0"].file_name
+track(np.zeros(16_000, np.float32), 16_000, model)
+resource.setrlimit(resource.RLIMIT_DATA, (1 << 30, 1 << 30))
+try:
+    track(np.zeros(16_000 * 1200, np.float32), 16_000, model)
+except MemoryError as problem:
+    print("refused", len(str(problem)) > 0)
+"""
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.stdout == "refused True\n", run.stderr[-2000:]

@@ -51,6 +51,22 @@ export async function ask(path, init) {
 }
 
 /**
+ * @param {string} path
+ * @returns {Promise<ArrayBuffer>}
+ * @throws {ApiError}
+ */
+export async function fetchFile(path) {
+  try {
+    const response = await fetch(path);
+    if (!response.ok) throw new ApiError(response.status, await response.json().catch(() => null));
+    return await response.arrayBuffer();
+  } catch (error) {
+    if (error instanceof ApiError) throw error;
+    throw new ApiError(0, { error: 'no_answer', message: 'The server does not answer.' });
+  }
+}
+
+/**
  * Send a form with a file in it.
  * @param {string} path
  * @param {FormData} form

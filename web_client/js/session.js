@@ -193,6 +193,9 @@ export class Session {
       case 'recording':
         this.hooks.onRecording(data.seconds);
         break;
+      case 'unkept':
+        this.hooks.onNotice('This browser has no room to keep the take as it comes: do not close the page before it is done.');
+        break;
       case 'carrier':
         this.carrier = data.carrier;
         this.hooks.onNotice(MOVES[data.why] ?? '');
@@ -294,11 +297,12 @@ export class Session {
   /**
    * @param {boolean} on
    * @param {number | null} [from] worklet count of the take's first sample, which may lie ahead; null is now
+   * @param {string | null} [keep] the name by which it is kept in the browser as it comes (take-store.js)
    */
-  record(on, from = null) {
+  record(on, from = null, keep = null) {
     if (on && !this.link) return;
     this.recording = on;
-    this.link?.post({ type: 'record', on, from });
+    this.link?.post({ type: 'record', on, from, keep });
   }
 
   /** Do not wait for the next attempt to connect. */

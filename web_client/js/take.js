@@ -4,15 +4,23 @@
  * @module
  */
 
-const PAGE = 48000; // samples per page of storage
+export const PAGE = 48000; // samples per page of storage
 /** Longest take, in samples at 48 kHz: twenty minutes, about 230 MB for the two voices. */
 export const MAX_TAKE = 20 * 60 * 48000;
+
+/**
+ * A second of a track; there is silence where nothing was written.
+ * @typedef {{ samples: Int16Array<ArrayBuffer>, end: number, filled: number }} Page `end` is behind the last sample that was
+ *   written, `filled` how many were
+ */
 
 /** A growing recording that is written by position. */
 class Track {
   constructor() {
-    /** @type {Map<number, Int16Array>} */
+    /** @type {Map<number, Page>} */
     this.pages = new Map();
+    /** @type {Set<number>} the pages written to since they were last taken away to be kept */
+    this.changed = new Set();
   }
 
   /**
@@ -23,11 +31,14 @@ class Track {
     let from = Math.max(0, -position);
     while (from < pcm.length) {
       const at = position + from;
-      const page = Math.floor(at / PAGE);
-      let samples = this.pages.get(page);
-      if (!samples) this.pages.set(page, (samples = new Int16Array(PAGE)));
-      const count = Math.min(pcm.length - from, (page + 1) * PAGE - at);
-      samples.set(pcm.subarray(from, from + count), at - page * PAGE);
+      const number = Math.floor(at / PAGE);
+      let page = this.pages.get(number);
+      if (!page) this.pages.set(number, (page = { samples: new Int16Array(PAGE), end: 0, filled: 0 }));
+      const count = Math.min(pcm.length - from, (number + 1) * PAGE - at);
+      page.samples.set(pcm.subarray(from, from + count), at - number * PAGE);
+      page.end = Math.max(page.end, at - number * PAGE + count);
+      page.filled += count;
+      this.changed.add(number);
       from += count;
     }
   }
@@ -38,8 +49,8 @@ class Track {
    */
   read(length) {
     const pcm = new Int16Array(length);
-    for (const [page, samples] of this.pages) {
-      const at = page * PAGE;
+    for (const [number, { samples }] of this.pages) {
+      const at = number * PAGE;
       if (at < length) pcm.set(samples.subarray(0, Math.min(PAGE, length - at)), at);
     }
     return pcm;
@@ -92,6 +103,19 @@ export class Take {
 
   get full() {
     return this.captured >= MAX_TAKE;
+  }
+
+  /**
+   * What has come since this was asked for the last time.
+   * @returns {import('./take-store.js').KeptPage[]}
+   */
+  takeChanges() {
+    return /** @type {const} */ (['dry', 'wet']).flatMap((name) => {
+      const track = this[name];
+      const found = [...track.changed].map((number) => ({ track: name, number, .../** @type {Page} */ (track.pages.get(number)) }));
+      track.changed.clear();
+      return found;
+    });
   }
 
   /** @returns {{ dry: Int16Array<ArrayBuffer>, wet: Int16Array<ArrayBuffer> }} of equal length, aligned */

@@ -12,6 +12,7 @@ import { Dialler } from './dialler.js';
 import { SAMPLE_RATE } from './protocol.js';
 import { Stalls } from './stalls.js';
 import { Take } from './take.js';
+import { Keeper, TakeStore } from './take-store.js';
 import { USUAL_CODING } from './track-line.js';
 import { Wishes } from './wishes.js';
 
@@ -64,6 +65,8 @@ class Transport {
     this.take = null;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.takeTimer = undefined;
+    /** @type {Keeper | null} */
+    this.keeper = null;
     /** @type {{ block: number, algorithm: number, coding: number } | null} */
     this.path = null;
     /** @type {import('./protocol.js').ServerStats | null} */
@@ -217,16 +220,22 @@ class Transport {
     const { sent, received, roundTripMs } = this;
     const { skipped } = this.connection;
     scope.postMessage({ type: 'counts', sent, received, skipped, roundTripMs, reconnections });
-    if (this.take) scope.postMessage({ type: 'recording', seconds: this.take.captured / SAMPLE_RATE });
+    if (!this.take) return;
+    scope.postMessage({ type: 'recording', seconds: this.take.captured / SAMPLE_RATE });
+    void this.keeper?.keep(this.take);
   }
 
   /**
    * @param {boolean} on
    * @param {number | null} [from] worklet count of the take's first sample, which may lie ahead; null is now
+   * @param {string | null} [keep] the name by which it is kept in the browser as it comes; null: it is not
    */
-  record(on, from = null) {
-    if (on && !this.take) this.take = new Take(from === null ? this.end : from + this.base);
-    else if (!on && this.take && this.take.end === null) {
+  record(on, from = null, keep = null) {
+    if (on && !this.take) {
+      this.take = new Take(from === null ? this.end : from + this.base);
+      const lost = (/** @type {string} */ problem) => scope.postMessage({ type: 'unkept', problem });
+      this.keeper = keep === null ? null : new Keeper(new TakeStore(), keep, lost);
+    } else if (!on && this.take && this.take.end === null) {
       this.take.close();
       if (this.connection.live) this.takeTimer = setTimeout(() => this.finishTake(), TAKE_TAIL_MS);
       else this.finishTake();
@@ -274,7 +283,7 @@ scope.onmessage = (/** @type {MessageEvent<ToWorker>} */ { data }) => {
       }
       break;
     case 'record':
-      transport?.record(data.on, data.from);
+      transport?.record(data.on, data.from, data.keep);
       break;
     case 'move':
       if (!transport) break;

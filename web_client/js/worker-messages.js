@@ -18,7 +18,7 @@
  *   | { type: 'attach', port: MessagePort }
  *   | { type: 'controls', controls: Change }
  *   | { type: 'figures', underruns: number, late: number, playout_delay: number }
- *   | { type: 'record', on: boolean, from: number | null }
+ *   | { type: 'record', on: boolean, from: number | null, keep: string | null }
  *   | { type: 'retry' }
  *   | { type: 'close' }} ToWorker
  * @typedef {{ type: 'state', state: ConnectionState }
@@ -28,6 +28,7 @@
  *   | { type: 'take', dry: Int16Array<ArrayBuffer>, wet: Int16Array<ArrayBuffer>, missing: number,
  *       sampleRate: number }
  *   | { type: 'recording', seconds: number }
+ *   | { type: 'unkept', problem: string }
  *   | { type: 'carrier', carrier: Carrier, why: string }
  *   | { type: 'call', call: number, carrier: Carrier }
  *   | { type: 'hang-up', call: number }} FromWorker

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from auto_voice.jobs.model import Status
@@ -187,6 +188,45 @@ def test_a_voice_that_was_deleted_meanwhile_is_told(settings: Settings, store: J
     error = store.get("conv-2").error
     assert error is not None
     assert error["code"] == "profile_not_found"
+
+
+def test_a_song_that_takes_too_much_memory_fails_and_says_so(
+    settings: Settings, store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from auto_voice.jobs.worker import Performer, Worker
+
+    for ask in (lambda: torch.empty(2**46), lambda: np.empty(2**46), lambda: bytearray(2**46)):
+        monkeypatch.setattr(Performer, "perform", lambda *_, ask=ask: ask())
+        store.submit("song", {"request": {}, "upload": "upload"})
+        job = store.claim("w")
+        assert job is not None
+        Worker(settings, "w").do(job)
+        error = store.get(job.id).error
+        assert error is not None
+        assert error["code"] == "out_of_memory"
+
+
+def test_a_song_that_a_restored_database_knows_and_no_folder_has_is_told(
+    settings: Settings, store: JobStore
+) -> None:
+    from auto_voice.jobs.worker import Worker
+
+    parameters = {
+        "request": asdict(SongRequest("otto", "fast")),
+        "upload": "upload",
+        "song_name": "x",
+        "notes": [],
+    }
+    store.submit("song", parameters)
+    job = store.claim("w")
+    assert job is not None
+    Worker(settings, "w").do(job)
+    failed = store.get(job.id)
+    assert failed.status is Status.FAILED
+    assert failed.error is not None
+    assert failed.error["code"] == "file_expired"
 
 
 def test_what_is_over_is_cleaned_up(settings: Settings, store: JobStore) -> None:

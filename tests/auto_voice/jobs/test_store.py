@@ -1,5 +1,7 @@
+import sqlite3
 import threading
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from auto_voice.jobs.errors import JobFinished, JobNotFound, QueueFull
 from auto_voice.jobs.model import Status
 from auto_voice.jobs.store import LEASE_S, MOST_ATTEMPTS, JobStore
+from auto_voice.settings import SettingsError
 from auto_voice.storage.database import migrate
 from tests.auto_voice.jobs.conftest import Clock
 
@@ -178,3 +181,13 @@ def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
     store = JobStore(url)
     assert store.list()[1] == 1
     store.close()
+
+
+def test_a_database_of_a_newer_version_is_told_in_words(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'jobs.db'}"
+    migrate(url)
+    with closing(sqlite3.connect(tmp_path / "jobs.db")) as newer:
+        newer.execute("UPDATE alembic_version SET version_num = '9999'")
+        newer.commit()
+    with pytest.raises(SettingsError, match="newer version"):
+        migrate(url)

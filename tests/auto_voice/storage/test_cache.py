@@ -92,6 +92,20 @@ def test_what_is_old_goes_and_what_is_used_stays(tmp_path: Path, clock: Clock) -
     assert cache.get("stems", "used") is not None
 
 
+def test_a_kind_is_cleared_and_what_was_used_since_is_kept(tmp_path: Path, clock: Clock) -> None:
+    cache = ContentCache(tmp_path, max_bytes=2**20, ttl_s={}, clock=clock)
+    for kind in ("stems", "pitch"):
+        cache.get_or_build(kind, "old", lambda folder: (folder / "a").touch())
+    clock.now += 100
+    cache.get_or_build("stems", "new", lambda folder: (folder / "a").touch())
+    assert cache.size_bytes() == sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
+    assert cache.clear("stems", 50) > 0
+    assert (cache.get("stems", "old"), cache.get("stems", "new") is None) == (None, False)
+    assert cache.get("pitch", "old") is not None
+    assert cache.clear() > 0
+    assert cache.get("stems", "new") is None
+
+
 def test_the_least_recently_used_go_first_when_it_is_too_large(tmp_path: Path, clock: Clock) -> None:
     cache = make(tmp_path, clock, max_bytes=3000)
     for key in ("a", "b", "c"):

@@ -226,7 +226,11 @@ async def test_the_page_is_served_with_its_headers(client: Client) -> None:
     async with client.get("/") as response:
         assert response.status == 200
         assert "<title>" in await response.text()
-        assert "default-src 'self'" in response.headers["Content-Security-Policy"]
+        policy = response.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin"
     async with client.get("/client/js/main.js") as response:
         assert response.content_type in ("text/javascript", "application/javascript")
     async with client.get("/client/../auto_voice/settings.py") as response:

@@ -36,6 +36,14 @@ async def test_requests_are_counted_by_route_not_by_path(client: Client) -> None
     assert found["autovoice_http_request_seconds_count", "/health"] == 2
 
 
+async def test_methods_that_clients_make_up_are_one(client: Client) -> None:
+    for method in ("PROPFIND", "LOCK", "M-SEARCH"):
+        async with client.request(method, "/health") as response:
+            assert response.status == 405
+    count = "autovoice_http_requests_total"
+    assert {name[1] for name in await scrape(client) if name[0] == count} == {"other"}
+
+
 async def test_the_engine_and_the_store_are_read_when_asked(client: Client) -> None:
     found = await scrape(client)
     assert found["autovoice_live_sessions",] == 0
@@ -57,6 +65,9 @@ async def test_health_tells_what_the_contract_names(client: Client) -> None:
         assert document["live"]["capacity"] == 3
         for name in ("gpu_available", "timestamp", "service", "version", "endpoints", "dependencies"):
             assert name in document
+        assert document["gpu"]["available"] == (document["gpu"]["device_count"] > 0)
+        assert document["models"] == {"vc_loaded": True, "tts_loaded": False}
+        assert document["storage"]["cache_size_gb"] == 0
     for path in ("/health/ready", "/api/v1/health/live"):
         async with client.get(path) as response:
             assert response.status == 200

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from aiohttp import ClientError
 
-from auto_voice.web.synthesis import SPEAKING
+from auto_voice.web.health import SPEAKING
 from pipeline import io
 from tests.auto_voice.web.conftest import Client, Serve
 from tests.live import until
@@ -72,6 +72,8 @@ async def test_who_leaves_holds_nobody_up_and_the_process_stays(speaker: Client)
     async with speaker.post(SPEAK, json={"text": "Hello there.", "stream": True}) as response:
         await response.read()
     process = speaker.app[SPEAKING]._mouths[0]._process
+    async with speaker.get("/health") as response:
+        assert (await response.json())["models"]["tts_loaded"] is True
     async with speaker.post(SPEAK, json={"text": LONG * 8, "stream": True}) as response:
         await response.content.readany()
         response.close()

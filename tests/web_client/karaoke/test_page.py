@@ -12,7 +12,6 @@ from playwright.sync_api import Page, sync_playwright
 from bench.karaoke_sync import lags_ms, measure_round_trip, open_song, sing, write_song
 from bench.loopback import available, loopback
 from bench.page import CHROMIUM_ARGUMENTS, find_chromium
-from tests.web_client.song.conftest import songs  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.browser
 
@@ -21,7 +20,7 @@ LRC = b"[00:02.00]Sing a little song\n[00:06.00]and sing it once again\n"
 
 
 @pytest.fixture
-def stage(songs: object, tmp_path: Path) -> Iterator[tuple[Page, str, Path]]:  # noqa: F811
+def stage(songs: object, tmp_path: Path) -> Iterator[tuple[Page, str, Path]]:
     """A page with ears of its own, the server's address and a song."""
     if not available():
         pytest.skip("no PulseAudio: apt-get install pulseaudio pulseaudio-utils")

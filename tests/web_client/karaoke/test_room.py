@@ -74,7 +74,7 @@ def lateness(sung: Float, heard: Float, song_at: int) -> Float:
 
 def take(page: Page, folder: Path) -> dict[str, Float]:
     """The files of a page's only take: one channel of each."""
-    page.wait_for_selector("#takes li", timeout=60_000)
+    page.wait_for_selector('a[download="autovoice-take-1-mix.wav"]', timeout=60_000)
     found = {}
     for part in ("converted", "accompaniment"):
         with page.expect_download() as download:

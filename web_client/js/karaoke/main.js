@@ -35,6 +35,7 @@ const MONITORING = {
 };
 
 const memory = recall();
+remember(memory); // whose songs and takes these are
 const query = new URLSearchParams(location.search);
 const status = byId('status', HTMLElement);
 const sing = byId('sing', HTMLButtonElement);
@@ -45,8 +46,8 @@ const measure = byId('measure', HTMLButtonElement);
 const effects = byId('effects', HTMLSelectElement);
 const lanes = new LanesView(byId('lanes', HTMLCanvasElement));
 const words = new WordsView(byId('words', HTMLElement), byId('words-next', HTMLElement));
-const takes = new TakesView();
 const songs = new Songs(memory.userId);
+const takes = new TakesView(songs, () => voices.current);
 const awake = new Awake();
 
 /** @type {import('./songs.js').Song | null} */
@@ -75,13 +76,7 @@ const session = new Session(
       if (singing && pitch.origin !== undefined) desk.anchor(singing.captureOf(0) - pitch.origin);
     },
     onStart: ({ token }) => token && desk.singsBy(token),
-    onTake: (take) => {
-      if (!buffers || !song || !take.dry.length) return;
-      void takes.add({
-        ...take, title: song.title, accompaniment: buffers.accompaniment, effects: PRESETS[effects.value],
-        voiceVolume: ownVolume.value / 100, trackVolume: trackVolume.value / 100,
-      });
-    },
+    onTake: (take) => void takes.finish(take, mixing()),
     onRecording: () => {},
   },
   { userId: memory.userId, converter: query.get('converter') ?? 'native', hint: 'interactive', transport: 'auto' },
@@ -135,6 +130,11 @@ function showMonitoring() {
 }
 for (const input of monitors) input.addEventListener('change', showMonitoring);
 
+/** How the voice stands over the song. */
+const mixing = () => ({
+  effects: PRESETS[effects.value], voiceVolume: ownVolume.value / 100, trackVolume: trackVolume.value / 100,
+});
+
 /** Samples from the page to the singer and back: what was measured or set, else what the browser says. */
 function roundTrip() {
   if (roundTripField.value !== '') return Math.round((Number(roundTripField.value) / 1000) * RATE);
@@ -146,6 +146,7 @@ const desk = new RoomDesk({
   userId: memory.userId,
   lanes,
   awake,
+  songs,
   stage: () => (song && buffers ? { song_id: song.song_id, semitones: semitones.value, tempo: tempo.value } : null),
   buffers: () => buffers,
   voices: () => Object.fromEntries(voices.voices.map(({ id, name }) => [id, name])),
@@ -247,7 +248,7 @@ async function fetchTracks() {
   try {
     const [accompaniment, guide] = await Promise.all(
       (/** @type {const} */ (['accompaniment', 'guide'])).map((name) =>
-        desk.room ? desk.room.track(context, name) : songs.track(context, wanted, name, semitones.value, tempo.value),
+        songs.track(context, wanted, name, semitones.value, tempo.value),
       ),
     );
     if (turn !== loading) return;
@@ -284,7 +285,7 @@ function hang() {
 }
 
 function begin() {
-  if (!mix || !buffers || !report || singing) return;
+  if (!mix || !buffers || !report || !song || singing) return;
   const first = desk.inside ? desk.first(mix.graph.context) : null;
   if (desk.inside && first === null) return;
   scorer = new Scorer(chart.notes);
@@ -296,7 +297,11 @@ function begin() {
     },
     onOver: () => finish(),
   });
-  singing.begin(buffers, report.origin, 0, first);
+  const take = {
+    songId: song.song_id, title: song.title, semitones: semitones.value, tempo: tempo.value, voice: session.voice,
+    voiceName: voices.current?.name ?? '', ...mixing(),
+  };
+  singing.begin(buffers, report.origin, 0, takes.begin(take, buffers.accompaniment), first);
   enable();
   requestAnimationFrame(draw);
 }
@@ -419,6 +424,7 @@ byId('skip', HTMLAnchorElement).addEventListener('click', (event) => {
 });
 if (!desk.invited) {
   void voices.load();
+  void takes.load();
   void openAddressed();
 } else {
   setText(status, 'Ready');

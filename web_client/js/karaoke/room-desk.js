@@ -33,6 +33,7 @@ const LEAST_LEFT_MS = 3000; // of a song that somebody joins
  * @property {(seconds: number) => void} drawFirst lane, words and all, for who listens
  * @property {import('./lanes-view.js').LanesView} lanes
  * @property {import('./awake.js').Awake} awake
+ * @property {import('./songs.js').Songs} songs
  * @property {string} userId
  */
 
@@ -146,6 +147,7 @@ export class RoomDesk {
       }
       this.room = room;
       this.song = song;
+      this.page.songs.shared = { id: song.song_id, url: `${room.path}/audio` };
       this.name(shown);
       this.page.adopt(song, semitones, tempo);
       const kept = sessionStorage.getItem(`room ${room.code} ${role}`);
@@ -179,6 +181,7 @@ export class RoomDesk {
     this.voices?.end();
     this.attached = null;
     this.song = null;
+    this.page.songs.shared = null;
     this.run = 0;
     this.ready = false;
     if (!this.invited) this.name(null);

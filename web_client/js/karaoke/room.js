@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ApiError, ask } from '../api.js';
+import { ask } from '../api.js';
 import { SAMPLE_RATE } from '../protocol.js';
 
 const BASE = '/api/v1/karaoke/rooms';
@@ -82,21 +82,6 @@ export class Room {
   /** @returns {Promise<RoomState & { song: import('./songs.js').Song }>} the room and its song @throws {ApiError} */
   look() {
     return ask(this.path);
-  }
-
-  /**
-   * @param {BaseAudioContext} context
-   * @param {import('./backing.js').TrackName} name
-   * @returns {Promise<AudioBuffer>}
-   * @throws {ApiError}
-   */
-  async track(context, name) {
-    const path = `${this.path}/audio/${name}`;
-    const response = await fetch(path).catch(() => null);
-    if (!response?.ok) await ask(path); // raises what is wrong
-    const content = await response?.arrayBuffer().catch(() => null);
-    if (!content) throw new ApiError(0, { error: 'broken_off', message: 'The song broke off on its way.' });
-    return context.decodeAudioData(content);
   }
 
   /**

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { ask, upload } from '../api.js';
+import { ask, fetchFile, upload } from '../api.js';
 
 const BASE = '/api/v1/karaoke/songs';
 
@@ -30,6 +30,8 @@ export class Songs {
   constructor(userId) {
     this.query = `?${new URLSearchParams({ user_id: userId })}`;
     this.userId = userId;
+    /** @type {{ id: string, url: string } | null} the song of a room, and where who has its code finds its tracks */
+    this.shared = null;
   }
 
   /** @param {string} id */
@@ -91,9 +93,21 @@ export class Songs {
    * @throws {ApiError}
    */
   async track(context, song, name, semitones, tempo) {
+    return context.decodeAudioData(await this.file(song.song_id, name, semitones, tempo));
+  }
+
+  /**
+   * Fetch a track as a file.
+   * @param {string} id of the song
+   * @param {import('./backing.js').TrackName} name
+   * @param {number} semitones
+   * @param {number} tempo percent
+   * @returns {Promise<ArrayBuffer>}
+   * @throws {ApiError}
+   */
+  async file(id, name, semitones, tempo) {
+    if (this.shared?.id === id) return fetchFile(`${this.shared.url}/${name}`);
     const query = new URLSearchParams({ user_id: this.userId, semitones: String(semitones), tempo: String(tempo) });
-    const response = await fetch(`${this.path(song.song_id)}/audio/${name}?${query}`);
-    if (!response.ok) await ask(`${this.path(song.song_id)}/audio/${name}?${query}`); // raises what is wrong
-    return context.decodeAudioData(await response.arrayBuffer());
+    return fetchFile(`${this.path(id)}/audio/${name}?${query}`);
   }
 }

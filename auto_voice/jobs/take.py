@@ -1,0 +1,132 @@
+"""A take sung again offline: its dry voice goes where the vocals of a song go, over the same accompaniment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from auto_voice.jobs.parts import Progress
+from auto_voice.storage.take_files import BLOCK, RATE, SamplesFile
+from auto_voice.take_sound import ACCOMPANIMENT
+from pipeline import weights
+from pipeline.converters import DEFAULT, available
+from pipeline.converters.base import Controls
+from pipeline.reader import AudioReader
+from pipeline.song import mix
+from pipeline.song.convert import convert_vocals, whole_octaves
+from pipeline.song.pitch import track_pitch
+from pipeline.song.track import Track, TrackWriter
+from pipeline.voice import Voice
+
+DRY = "dry.pcm"
+
+
+@dataclass(frozen=True)
+class TakeRequest:
+    """What somebody wants of a take."""
+
+    voice_id: str
+    frames: int  # of all its files
+    voice_volume: float = 1.0  # 0 to 1, as faders show it: the gain is its square
+    track_volume: float = 1.0
+    preset: str = "quality"
+
+
+class TakeSinger:
+    """Sings takes again in one process.
+
+    Args:
+        models_dir: of the weights.
+    """
+
+    def __init__(self, models_dir: Path) -> None:
+        self._models_dir = models_dir
+
+    def sing(
+        self, given: Path, request: TakeRequest, voice: Voice, folder: Path, progress: Progress
+    ) -> dict[str, Any]:
+        """Make voice.flac and mix.flac, aligned to the sample with what was sung.
+
+        Args:
+            given: a folder with the dry voice and the accompaniment, of one length, at 48 kHz.
+            request: what is wanted.
+            voice: the target.
+            folder: gets the files.
+            progress: told how far each stage is; whatever it raises ends the work.
+
+        Returns:
+            `files`, `metadata`, `notes`: JSON.
+
+        Raises:
+            PipelineError: weights that cannot be had.
+        """
+        samples = SamplesFile(given / DRY, 1)
+        with TrackWriter(folder / "dry.wav", RATE, 2) as writer:
+            for block in samples.blocks(request.frames):
+                writer.append(block.repeat(2, 0))
+        dry, notes = Track(folder / "dry.wav"), []
+        model = weights.fetch("swiftf0", self._models_dir)
+        melody = track_pitch(dry, model, lambda part: progress("pitch", part))
+        octaves = whole_octaves(melody.f0_hz, voice.median_f0_hz)
+        if melody.is_sung:
+            controls = Controls(pitch_semitones=12.0 * octaves, auto_pitch=False)
+            made = convert_vocals(
+                dry,
+                folder / "converted.wav",
+                available()[DEFAULT](480),
+                voice,
+                controls,
+                lambda part: progress("conversion", part),
+                melody,
+            )
+        else:
+            made, octaves = dry, 0
+            notes.append("no singing was found: the voice is as it was")
+        gain = mix.matching_gain(made, dry)
+        accompaniment = unpacked(given / ACCOMPANIMENT, folder / "song.wav", request.frames)
+        mono = _mono(made, folder / "mono.wav")
+        mix.write_stem(mono, folder / "voice.flac", gain, lambda part: progress("mixing", 0.4 * part))
+        write_mix(made, accompaniment, folder / "mix.flac", gain, request, progress)
+        for left in ("dry.wav", "converted.wav", "song.wav", "mono.wav"):
+            (folder / left).unlink(missing_ok=True)
+        return {
+            "files": {"voice": "voice.flac", "mix": "mix.flac"},
+            "metadata": {
+                "frames": request.frames,
+                "sample_rate": RATE,
+                "target_profile_id": request.voice_id,
+                "preset": request.preset,
+                "transposition_semitones": 12.0 * octaves,
+            },
+            "notes": notes,
+        }
+
+
+def unpacked(file: Path, target: Path, frames: int) -> Track:
+    """An audio file at 48 kHz as a stereo track of a length; silence where it ends before."""
+    with AudioReader(file) as reader, TrackWriter(target, RATE, 2) as writer:
+        for block in reader.blocks(channels=2):
+            writer.append(block[:, : frames - writer.frames])
+        while (left := frames - writer.frames) > 0:
+            writer.append(np.zeros((2, min(left, BLOCK)), np.float32))
+    return Track(target)
+
+
+def write_mix(
+    voice: Track, accompaniment: Track, target: Path, gain: float, request: TakeRequest, progress: Progress
+) -> None:
+    """Mix a voice and its song as the page's faders stood, without its effects; -1 dB true peak at most."""
+    settings = mix.MixSettings(request.voice_volume**2, request.track_volume**2)
+    mix.write_mix(
+        voice, accompaniment, target, gain, settings, lambda part: progress("mixing", 0.4 + 0.6 * part)
+    )
+
+
+def _mono(track: Track, target: Path) -> Track:
+    with TrackWriter(target, track.sample_rate, 1) as writer:
+        for block in track.blocks(BLOCK):
+            writer.append(block.mean(0, keepdims=True))
+    return Track(target)

@@ -1,0 +1,157 @@
+/**
+ * Takes on the server (REST, `/api/v1/karaoke/takes`): sent in pieces, and where that broke off it goes on.
+ * @module
+ */
+
+import { ApiError, ask, fetchFile } from '../api.js';
+
+const BASE = '/api/v1/karaoke/takes';
+const PIECE = 1 << 21; // bytes
+const AGAIN_MS = [500, 1000, 2000, 4000]; // to wait for a server that does not answer
+const BUSY = new Set([0, 429, 502, 503, 504]); // statuses that go by
+
+/**
+ * @typedef {'dry' | 'voice' | 'mix'} Sent
+ * @typedef {'voice' | 'dry' | 'accompaniment' | 'mix'} Track
+ * @typedef {'live' | 'quality'} Rendition as it was sung, or sung again by the server
+ * @typedef {object} RemoteTake as the server describes it
+ * @property {string} take_id
+ * @property {string} song_id
+ * @property {string} title
+ * @property {'open' | 'finished'} status
+ * @property {Record<Sent, number>} [received] samples
+ * @property {number} [frames]
+ * @property {number} semitones
+ * @property {number} tempo
+ * @property {string} voice
+ * @property {string} voice_name
+ * @property {number} voice_volume
+ * @property {number} track_volume
+ * @property {number} missing
+ * @property {import('./effects.js').Effects} effects
+ * @property {string} created_at
+ * @property {{ job_id: string, status: 'queued' | 'processing' | 'completed' | 'failed' | 'cancelled' | 'expired', progress: number,
+ *   voice: string, notes: string[], error: { message?: string } | null, received: { mix: number } }} [rendition]
+ */
+
+const FRAME = { dry: 2, voice: 2, mix: 4 }; // bytes
+
+/** One user's takes. */
+export class RemoteTakes {
+  /** @param {string} userId */
+  constructor(userId) {
+    this.userId = userId;
+  }
+
+  /** @param {string} id @param {string} [more] @param {Record<string, string>} [query] */
+  path(id, more = '', query = {}) {
+    return `${BASE}/${encodeURIComponent(id)}${more}?${new URLSearchParams({ user_id: this.userId, ...query })}`;
+  }
+
+  /** @param {string} id @param {Track} track @param {'wav' | 'flac' | 'mp3'} format @param {Rendition} [rendition] */
+  url(id, track, format, rendition = 'live') {
+    return this.path(id, `/audio/${track}`, { format, rendition });
+  }
+
+  /** @returns {Promise<RemoteTake[]>} finished ones, the newest first */
+  async list() {
+    const found = await ask(`${BASE}?${new URLSearchParams({ user_id: this.userId, limit: '200' })}`);
+    return found.takes.filter((/** @type {RemoteTake} */ take) => take.status === 'finished');
+  }
+
+  /** @param {string} id @returns {Promise<RemoteTake>} */
+  get(id) {
+    return ask(this.path(id));
+  }
+
+  /** @param {string} id */
+  async remove(id) {
+    try {
+      await ask(this.path(id), { method: 'DELETE' });
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 404) throw error; // else it is gone already
+    }
+  }
+
+  /** @param {string} id @param {string} voice @returns {Promise<RemoteTake>} */
+  singAgain(id, voice) {
+    return this.post(this.path(id, '/render'), { voice });
+  }
+
+  /** @param {string} id @param {Track} track @param {Rendition} rendition @returns {Promise<AudioBuffer>} */
+  async sound(id, track, rendition) {
+    const file = await fetchFile(this.url(id, track, 'flac', rendition));
+    return new OfflineAudioContext(2, 1, 48000).decodeAudioData(file);
+  }
+
+  /** @param {string} path @param {object} body @returns {Promise<any>} */
+  post(path, body) {
+    return ask(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+  }
+
+  /**
+   * Send a take, or the rest of one.
+   * @param {import('./kept-takes.js').Kept} take its `remote` is set as soon as the server knows it
+   * @param {Record<Sent, Blob>} sounds raw samples of one length
+   * @param {(share: number) => void} onProgress 0..1
+   * @param {() => Promise<void>} onKnown `take.remote` has changed
+   * @returns {Promise<RemoteTake>}
+   * @throws {ApiError}
+   */
+  async send(take, sounds, onProgress, onKnown) {
+    let there = take.remote ? await this.get(take.remote).catch(ifGone) : null;
+    if (!there) {
+      there = await this.begin(take);
+      take.remote = there.take_id;
+      await onKnown();
+    }
+    if (there.status === 'finished') return there;
+    const all = Object.values(sounds).reduce((sum, sound) => sum + sound.size, 0);
+    let before = 0;
+    for (const name of /** @type {Sent[]} */ (Object.keys(FRAME))) {
+      const from = there.received?.[name] ?? 0;
+      await this.sendTrack(there.take_id, name, sounds[name], from, 'live', (bytes) => onProgress((before + bytes) / all));
+      before += sounds[name].size;
+    }
+    return this.post(this.path(there.take_id, '/finish'), { frames: sounds.dry.size / FRAME.dry });
+  }
+
+  /** @param {import('./kept-takes.js').Kept} take @returns {Promise<RemoteTake>} */
+  begin(take) {
+    return this.post(`${BASE}?${new URLSearchParams({ user_id: this.userId })}`, {
+      song_id: take.songId, semitones: take.semitones, tempo: take.tempo, voice: take.voice, voice_name: take.voiceName,
+      voice_volume: take.voiceVolume, track_volume: take.trackVolume, effects: take.effects, missing: take.missing,
+    });
+  }
+
+  /**
+   * @param {string} id
+   * @param {Sent} name
+   * @param {Blob} sound
+   * @param {number} from the first sample that is not there
+   * @param {Rendition} rendition
+   * @param {(bytes: number) => void} onSent of the sound
+   */
+  async sendTrack(id, name, sound, from, rendition, onSent) {
+    for (let at = from * FRAME[name], tries = 0; at < sound.size; ) {
+      onSent(at);
+      const position = String(at / FRAME[name]);
+      const path = this.path(id, `/audio/${name}`, { position, rendition });
+      try {
+        const { received } = await ask(path, { method: 'PUT', body: sound.slice(at, at + PIECE, 'application/octet-stream') });
+        at = received * FRAME[name];
+        tries = 0;
+      } catch (error) {
+        if (!(error instanceof ApiError) || !BUSY.has(error.status) || tries >= AGAIN_MS.length) throw error;
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS[tries]));
+        tries++;
+      }
+    }
+  }
+}
+
+/** @param {unknown} error @returns {null} the server does not have it any more */
+function ifGone(error) {
+  if (error instanceof ApiError && error.status === 404) return null;
+  throw error;
+}
