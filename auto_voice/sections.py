@@ -103,6 +103,9 @@ class LiveSettings(Section):
     max_step_fraction: float = Field(gt=0, le=1)
     resume_seconds: float = Field(ge=0, le=600)
     sessions_per_client: int = Field(ge=0, le=1024)
+    rooms: int = Field(ge=0, le=1024)
+    room_listeners: int = Field(ge=0, le=256)
+    room_hours: float = Field(gt=0, le=168)
     threads: int = Field(ge=0, le=64)
     ice_servers: list[IceServerSettings]
 

@@ -301,6 +301,8 @@ class Engine:
             if not block.session.closed:
                 block.session.blocks += 1
                 block.session.listener.on_block(block)
+                if block.session.audience is not None:
+                    block.session.audience(block)
                 self._added.add(self.clock() - block.arrival)
 
     def _fail(self, failed: dict[Session, str]) -> None:

@@ -58,3 +58,34 @@ class VoiceNotFound(LiveError):
         super().__init__(
             "voice_not_found", f"there is no voice {voice_id!r}", "list them with GET /api/v1/voice/profiles"
         )
+
+
+class RoomError(LiveError):
+    """What cannot be had in a room."""
+
+
+class RoomNotFound(RoomError):
+    """A code that opens nothing: wrong, closed, or expired."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "room_not_found",
+            "no room has this code: it is wrong, or the room was closed",
+            "ask whoever invited you for the code",
+            fatal=True,
+        )
+
+
+class RoomFull(RoomError):
+    """No place for one more of that role."""
+
+    def __init__(self, role: str, most: int) -> None:
+        advice = "join as a listener" if role == "singer" else "try again once somebody has left"
+        super().__init__("room_full", f"there are {most} {role}s in this room already", advice, fatal=True)
+
+
+class TooManyRooms(RoomError):
+    """The server has as many rooms as it may."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__("too_many_rooms", f"all {most} rooms of this server are in use", "try again later")

@@ -94,23 +94,34 @@ class Stop:
 Message = Hello | Start | Audio | ChangeControls | ClientStats | Stop
 
 
-def _fail(what: str) -> ProtocolError:
+def malformed(what: str) -> ProtocolError:
+    """The error for a message that is none."""
     return ProtocolError("malformed_message", what, "see docs/protocol.md")
 
 
-def _text(fields: dict[str, Any], name: str, default: str | None = None, most: int = 200) -> str:
+def text_field(fields: dict[str, Any], name: str, default: str | None = None, most: int = 200) -> str:
+    """A text of a message.
+
+    Raises:
+        ProtocolError: it is missing without a default, too long, or no text.
+    """
     value = fields.get(name, default)
     if not isinstance(value, str) or len(value) > most:
-        raise _fail(f"{name!r} must be a text of at most {most} characters")
+        raise malformed(f"{name!r} must be a text of at most {most} characters")
     return value
 
 
-def _integer(fields: dict[str, Any], name: str) -> int:
+def integer_field(fields: dict[str, Any], name: str, least: int = 0) -> int:
+    """A whole number of a message, below 2^53.
+
+    Raises:
+        ProtocolError: it is missing, below `least`, or no such number.
+    """
     value = fields.get(name)
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # JavaScript has no integers
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < MAX_POSITION:
-        raise _fail(f"{name!r} must be a whole number from 0 to 2^53")
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value < MAX_POSITION:
+        raise malformed(f"{name!r} must be a whole number from {'-2^53' if least < 0 else least} to 2^53")
     return value
 
 
@@ -125,10 +136,10 @@ def _blend(fields: dict[str, Any]) -> AskedBlend | None:
     if blend is None:
         return AskedBlend(None, 0.0)
     if not isinstance(blend, dict):
-        raise _fail("'blend' must be a map of 'voice' and 'share', or null")
+        raise malformed("'blend' must be a map of 'voice' and 'share', or null")
     if not isinstance(blend.get("voice"), str):
-        raise _fail("'blend.voice' must be a text")
-    voice = _text(blend, "voice")
+        raise malformed("'blend.voice' must be a text")
+    voice = text_field(blend, "voice")
     try:
         return AskedBlend(voice, check_share(blend.get("share")))
     except ValueError as problem:
@@ -136,7 +147,7 @@ def _blend(fields: dict[str, Any]) -> AskedBlend | None:
 
 
 def _hello(fields: dict[str, Any]) -> Hello:
-    return Hello(_integer(fields, "version"), _text(fields, "client", ""))
+    return Hello(integer_field(fields, "version"), text_field(fields, "client", ""))
 
 
 def _track(fields: dict[str, Any]) -> Mark | None:
@@ -144,23 +155,23 @@ def _track(fields: dict[str, Any]) -> Mark | None:
     if track is None:
         return None
     if not isinstance(track, dict):
-        raise _fail("'track' must be a map of 'timestamp' and 'position'")
-    mark = Mark(_integer(track, "timestamp"), _integer(track, "position"))
+        raise malformed("'track' must be a map of 'timestamp' and 'position'")
+    mark = Mark(integer_field(track, "timestamp"), integer_field(track, "position"))
     if mark.timestamp >= 2**32:
-        raise _fail("'track.timestamp' must be an RTP timestamp, below 2^32")
+        raise malformed("'track.timestamp' must be an RTP timestamp, below 2^32")
     return mark
 
 
 def _start(fields: dict[str, Any]) -> Start:
     controls = fields.get("controls") or {}
     if not isinstance(controls, dict):
-        raise _fail("'controls' must be a map")
-    user_id = _text(fields, "user_id") if fields.get("user_id") is not None else None
-    resume = _text(fields, "resume") if fields.get("resume") is not None else None
+        raise malformed("'controls' must be a map")
+    user_id = text_field(fields, "user_id") if fields.get("user_id") is not None else None
+    resume = text_field(fields, "resume") if fields.get("resume") is not None else None
     return Start(
-        _text(fields, "voice"),
+        text_field(fields, "voice"),
         _blend(fields),
-        _text(fields, "converter") if fields.get("converter") is not None else None,
+        text_field(fields, "converter") if fields.get("converter") is not None else None,
         user_id,
         _controls(controls),
         resume,
@@ -171,7 +182,7 @@ def _start(fields: dict[str, Any]) -> Start:
 def _audio(fields: dict[str, Any]) -> Audio:
     pcm = fields.get("pcm")
     if not isinstance(pcm, bytes):
-        raise _fail("'pcm' must be bytes")
+        raise malformed("'pcm' must be bytes")
     if not pcm:
         raise ProtocolError("frame_empty", "an audio frame holds no samples")
     if len(pcm) % 2:
@@ -182,11 +193,11 @@ def _audio(fields: dict[str, Any]) -> Audio:
             f"an audio frame holds {len(pcm) // 2} samples",
             f"send at most {MAX_FRAME} samples in a frame",
         )
-    return Audio(_integer(fields, "seq"), _integer(fields, "position"), pcm)
+    return Audio(integer_field(fields, "seq"), integer_field(fields, "position"), pcm)
 
 
 def _change(fields: dict[str, Any]) -> ChangeControls:
-    voice = _text(fields, "voice") if fields.get("voice") is not None else None
+    voice = text_field(fields, "voice") if fields.get("voice") is not None else None
     return ChangeControls(voice, _blend(fields), _controls(fields))
 
 
@@ -196,7 +207,7 @@ def _stats(fields: dict[str, Any]) -> ClientStats:
 
 
 def _stop(fields: dict[str, Any]) -> Stop:
-    return Stop(_text(fields, "reason", ""))
+    return Stop(text_field(fields, "reason", ""))
 
 
 _READERS: dict[str, Callable[[dict[str, Any]], Message]] = {
@@ -209,11 +220,11 @@ _READERS: dict[str, Callable[[dict[str, Any]], Message]] = {
 }
 
 
-def decode(data: bytes) -> Message:
-    """Read one message of a client.
+def unpack(data: bytes) -> tuple[str, dict[str, Any]]:
+    """The type of a message and all of its fields.
 
     Raises:
-        ProtocolError: anything but a message of the protocol, whatever the bytes.
+        ProtocolError: anything but a MessagePack map with a `type`, whatever the bytes.
     """
     if len(data) > MAX_MESSAGE:
         raise ProtocolError(
@@ -222,16 +233,28 @@ def decode(data: bytes) -> Message:
     try:
         fields = msgpack.unpackb(data, max_map_len=64, max_array_len=64, max_ext_len=0, max_str_len=4096)
     except (ValueError, TypeError, msgpack.exceptions.UnpackException) as problem:
-        raise _fail(f"not a MessagePack map: {problem}") from problem
+        raise malformed(f"not a MessagePack map: {problem}") from problem
     if not isinstance(fields, dict):
-        raise _fail(f"a message must be a map, not {type(fields).__name__}")
+        raise malformed(f"a message must be a map, not {type(fields).__name__}")
     kind = fields.get("type")
-    if not isinstance(kind, str) or kind not in _READERS:
-        raise _fail(f"unknown message type {kind!r:.60}")
+    if not isinstance(kind, str):
+        raise malformed(f"unknown message type {kind!r:.60}")
+    return kind, fields
+
+
+def decode(data: bytes) -> Message:
+    """Read one message of a client.
+
+    Raises:
+        ProtocolError: anything but a message of the protocol, whatever the bytes.
+    """
+    kind, fields = unpack(data)
+    if kind not in _READERS:
+        raise malformed(f"unknown message type {kind!r:.60}")
     try:
         return _READERS[kind](fields)
     except OverflowError as problem:
-        raise _fail(str(problem)) from problem
+        raise malformed(str(problem)) from problem
 
 
 def encode(kind: str, **fields: Any) -> bytes:

@@ -66,6 +66,7 @@ class Session:
         self.blend = blend
         self.controls = controls
         self.clock = clock
+        self.audience: Callable[[Block], None] | None = None  # who hears its blocks besides the singer
         self.closed = False
         self.parked = False  # without a line to its singer, who may come back
         self.added = Window()  # seconds

@@ -66,6 +66,7 @@ class Sessions:
         resume_seconds: how long a parked session is kept; at 0, none is parked.
         clock: seconds, monotonic.
         per_client: sessions that one client may have at a time; 0: as many as there is room for.
+        most_of: the same of a client, where not all are equal.
     """
 
     def __init__(
@@ -74,8 +75,9 @@ class Sessions:
         resume_seconds: float,
         clock: Callable[[], float] = time.monotonic,
         per_client: int = 0,
+        most_of: Callable[[str], int] | None = None,
     ) -> None:
-        self._per_client = per_client
+        self._most_of = most_of or (lambda client: per_client)
         self.engine = engine
         self.resume_seconds = resume_seconds
         self._clock = clock
@@ -107,10 +109,11 @@ class Sessions:
         Raises:
             ServerFull: it is full even so. TooManySessions: this client has as many as it may.
         """
-        if self._per_client and client is not None:
+        most = 0 if client is None else self._most_of(client)
+        if most:
             singing = sum(stay.client == client and stay.holder is not None for stay in self._stays.values())
-            if singing >= self._per_client:
-                raise TooManySessions(self._per_client)
+            if singing >= most:
+                raise TooManySessions(most)
         yielding = [stay.session for stay in self.parked]
         session = self.engine.open_session(converter, voice, controls, holder, blend, yielding)
         stay = Stay(session, user_id, voice_id, blend_id, client, holder, secrets.token_urlsafe())
@@ -133,6 +136,11 @@ class Sessions:
             before.on_taken_over()
         self._arm()
         return stay
+
+    def find(self, token: str) -> Stay | None:
+        """The session of a token, which goes on as it does."""
+        stay = self._stays.get(token)
+        return None if stay is None or stay.session.closed else stay
 
     def park(self, stay: Stay) -> None:
         """Keep the session of a line that was lost for a while."""

@@ -44,6 +44,7 @@ from auto_voice.web import (
     metrics,
     openapi,
     reception,
+    rooms,
     siblings,
     synthesis,
     take_audio,
@@ -54,8 +55,10 @@ from auto_voice.web import (
     websocket_handler,
 )
 from auto_voice.web.cloning import Cloning
+from auto_voice.web.collectors import RoomsCollector
 from auto_voice.web.current import CURRENT, ENDING
 from auto_voice.web.errors import errors_as_json
+from auto_voice.web.guests import ROOMS, most_sessions
 from auto_voice.web.origins import check_origin
 from auto_voice.web.rates import RATES, RateLimits, limit_guesses, limit_rates
 from auto_voice.web.request_ids import name_request
@@ -66,6 +69,7 @@ from auto_voice.web.turns import TURNS, Turns, take_turns
 from pipeline.voice import Target
 from realtime.engine import Engine
 from realtime.errors import VoiceNotFound
+from realtime.rooms.rooms import Bounds, Rooms
 from realtime.sessions import Sessions
 
 log = logging.getLogger(__name__)
@@ -145,6 +149,12 @@ def apply(app: web.Application, settings: Settings) -> None:
     app[api.CLONING].settings = settings
     app[health.SUPERVISOR].settings = settings
     app[websocket_handler.SESSIONS].resume_seconds = settings.live.resume_seconds
+    app[ROOMS].bounds = _bounds(settings)
+
+
+def _bounds(settings: Settings) -> Bounds:
+    live = settings.live
+    return Bounds(live.rooms, live.room_listeners, live.room_hours, live.resume_seconds)
 
 
 async def _hold_data(app: web.Application) -> AsyncIterator[None]:
@@ -233,8 +243,11 @@ def create_app(
     app[trying.WAITING] = []
     app[websocket_handler.ENGINE] = engine
     app[websocket_handler.SESSIONS] = Sessions(
-        engine, settings.live.resume_seconds, per_client=settings.live.sessions_per_client
+        engine,
+        settings.live.resume_seconds,
+        most_of=lambda client: most_sessions(client, settings.live.sessions_per_client),
     )
+    app[ROOMS] = Rooms(_bounds(settings), 0 if share is None else share.index)
     app[websocket_handler.RESOLVE_VOICE] = _resolver(store)
     app[websocket_handler.CONVERSATIONS] = {}
     app[reception.JOBS] = JobStore(settings.database_url)
@@ -254,14 +267,15 @@ def create_app(
     app[metrics.METRICS] = metrics.Metrics(
         engine, store, app[reception.JOBS], choose_device(settings).name, share
     )
+    app[metrics.METRICS].registry.register(RoomsCollector(app[ROOMS]))
     app.on_response_prepare.append(_add_headers)
-    app.on_shutdown.extend([websocket_handler.shut_down, conversion.shut_down])
+    app.on_shutdown.extend([rooms.shut_down, websocket_handler.shut_down, conversion.shut_down])
     app.cleanup_ctx.extend(
         [_hold_data, _reload_on_signal, _run_engine, _watch_loop, _close_cloning, _run_workers]
     )
     if share is not None:
         forward.add(app, share)
-        app.cleanup_ctx.append(siblings.answering(share, app[metrics.METRICS].own, forward.PATHS))
+        app.cleanup_ctx.append(siblings.answering(share, app[metrics.METRICS].own, forward.TAKEN))
     synthesis.add_routes(app)
     app.router.add_get("/", _index)
     app.router.add_get("/song", _song)
@@ -276,6 +290,7 @@ def create_app(
     voice_profile.add_routes(app)
     conversion.add_routes(app)
     karaoke.add_routes(app)
+    rooms.add_routes(app)
     takes.add_routes(app)
     take_audio.add_routes(app)
     health.add_routes(app)

@@ -4,6 +4,7 @@
 - A ticket in the address (`?ticket=`), for a minute: their WebSockets and downloads.
 - A cookie, for half a day: the page, after its user has given it a key once. Scripts cannot read it, and
   browsers send it from this page only (SameSite=Strict), so other sites cannot use it.
+- Another cookie, for who sings in a room without a key (`auto_voice/web/guests.py`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from aiohttp import web
 from auto_voice.storage.users import Principal, UserStore
 from auto_voice.web.current import CURRENT
 from auto_voice.web.errors import ApiError
+from auto_voice.web.guests import guest_of
 from auto_voice.web.tokens import Signer
 
 HEADER = "X-API-Key"
@@ -27,7 +29,16 @@ PRINCIPAL = web.RequestKey("principal", Principal)
 BY_PAGE = web.RequestKey("by_page", bool)
 # The page itself, and what watches the server, need no key; nobody's things are there.
 OPEN_PAGES = ("/", "/song", "/karaoke")
-OPEN = ("/client/", "/health", "/api/v1/health", "/api/v1/openapi.json", "/api/v1/whoami", "/metrics")
+OPEN = (
+    "/client/",
+    "/health",
+    "/api/v1/health",
+    "/api/v1/openapi.json",
+    "/api/v1/whoami",
+    "/metrics",
+    "/api/v1/karaoke/rooms/",  # who has the code may come in
+    "/ws/room/",
+)
 BY_TICKET = ("/ws/", "/api/v1/convert/download/", "/api/v1/karaoke/")
 READING = ("GET", "HEAD")  # an address that somebody else gets hold of changes nothing
 
@@ -59,6 +70,9 @@ async def _principal(request: web.Request) -> Principal | None:
     elif COOKIE in request.cookies:
         key_id = signer.key_of(request.cookies[COOKIE], "page")
         request[BY_PAGE] = True
+    elif (guest := guest_of(request, signer)) is not None:
+        request[BY_PAGE] = True
+        return guest
     return None if key_id is None else await asyncio.to_thread(users.find, key_id)
 
 

@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from auto_voice.jobs.model import Status
 from auto_voice.jobs.store import JobStore
 from realtime.engine import Engine
+from realtime.rooms.rooms import Rooms
 
 BUCKETS_S = (5.0, 10.0, 30.0, 60.0, 120.0, 300.0, math.inf)
 ENDINGS = {Status.COMPLETED: "success", Status.FAILED: "error", Status.CANCELLED: "cancelled"}
@@ -57,6 +58,25 @@ class EngineCollector(Collector):
         for reason, count in stats.dropped.items():
             dropped.add_metric([reason], count)
         yield dropped
+
+
+class RoomsCollector(Collector):
+    """Counts rooms and who is in them when somebody asks."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+
+    def collect(self) -> Iterator[Metric]:
+        """The rooms of this moment."""
+        stats = self._rooms.snapshot()
+        yield GaugeMetricFamily("autovoice_rooms", "Rooms of karaoke that are open", stats.rooms)
+        members = GaugeMetricFamily("autovoice_room_members", "Who is in them", labels=["role"])
+        members.add_metric(["singer"], stats.singers)
+        members.add_metric(["listener"], stats.listeners)
+        yield members
+        yield CounterMetricFamily(
+            "autovoice_room_dropped_messages", "Audio that members were too slow for", stats.dropped
+        )
 
 
 class JobsCollector(Collector):

@@ -14,13 +14,35 @@ import aiohttp
 from aiohttp import WSMsgType, web
 
 from auto_voice.share import Share
+from realtime.rooms.codes import process_of, read_code
 
 COOKIE = "autovoice_process"
 REMOTE = "X-AutoVoice-Remote"  # the client's address, among processes; believed at Unix sockets only
 LIVE, OFFER = "/ws/live", "/api/v1/live/offer"
 PATHS = (LIVE, OFFER)
-PASSED_ON = ("Host", "Origin", "Cookie", "X-API-Key", "X-Forwarded-For", "X-Forwarded-Proto", "Content-Type")
-ANSWERED = ("Content-Type", "Retry-After", "Access-Control-Allow-Origin", "Vary")
+ROOMS = ("/api/v1/karaoke/rooms/", "/ws/room/")  # followed by a code
+TAKEN = (*PATHS, *(f"{room}{{rest:.+}}" for room in ROOMS))  # as aiohttp's router names them
+PASSED_ON = (
+    "Host",
+    "Origin",
+    "Cookie",
+    "Range",
+    "X-API-Key",
+    "X-Forwarded-For",
+    "X-Forwarded-Proto",
+    "Content-Type",
+)
+ANSWERED = (
+    "Content-Type",
+    "Content-Length",
+    "Content-Range",
+    "Accept-Ranges",
+    "Cache-Control",
+    "Set-Cookie",
+    "Retry-After",
+    "Access-Control-Allow-Origin",
+    "Vary",
+)
 MAX_BODY = 2**20  # bytes; the process that it is for bounds it more tightly
 CONNECT_S = 2.0
 CLOSE_S = 2.0
@@ -43,24 +65,42 @@ def _from_sibling(request: web.Request) -> bool:
 
 
 def _meant(request: web.Request) -> int | None:
-    """The process that a browser sings to, if it is one of ours."""
-    text = request.cookies.get(COOKIE, "")
-    index = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1
-    return index if 0 <= index < request.app[SHARE].count else None
+    """The process of ours that a request is for: that of a room, or the one that a browser sings to."""
+    index = _of_room(request.path)
+    if index is None and request.path in PATHS:
+        text = request.cookies.get(COOKIE, "")
+        index = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else None
+    return index if index is not None and index < request.app[SHARE].count else None
+
+
+def _of_room(path: str) -> int | None:
+    """The process that has the room of a path."""
+    prefix = next((room for room in ROOMS if path.startswith(room)), None)
+    code = None if prefix is None else read_code(path.removeprefix(prefix).partition("/")[0])
+    return None if code is None else process_of(code)
+
+
+def sings_here(request: web.Request, response: web.StreamResponse) -> None:
+    """Lead the browser's live sessions to this process from now on."""
+    if SHARE in request.app:
+        _set_cookie(response, request.app[SHARE].index)
+
+
+def _set_cookie(response: web.StreamResponse, index: int) -> None:
+    response.headers.add("Set-Cookie", f"{COOKIE}={index}; Path=/; HttpOnly; SameSite=Strict")
 
 
 async def _mark(request: web.Request, response: web.StreamResponse) -> None:
     here = request.path in PATHS and response.status < 300 and not _from_sibling(request)
     if here and (_meant(request) is None or request.get(ASTRAY)):
-        index = request.app[SHARE].index
-        response.headers.add("Set-Cookie", f"{COOKIE}={index}; Path=/; HttpOnly; SameSite=Strict")
+        _set_cookie(response, request.app[SHARE].index)
 
 
 @web.middleware
 async def lead_back(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Pass a live session's request on to the process that it is for, if that one is there."""
+    """Pass a request of a live session or a room on to the process that it is for, if that one is there."""
     meant = _meant(request)
-    if request.path not in PATHS or meant is None or _from_sibling(request):
+    if meant is None or _from_sibling(request):
         return await handler(request)
     share = request.app[SHARE]
     if meant == share.index:
@@ -73,7 +113,7 @@ async def lead_back(request: web.Request, handler: Handler) -> web.StreamRespons
     ) as session:
         url = f"http://{request.host}{request.path_qs}"  # whatever the client speaks
         try:
-            if request.path == LIVE:
+            if request.path.startswith("/ws/"):
                 return await _bridge(request, session, url, headers)
             return await _ask(request, session, url, headers)
         except aiohttp.ClientConnectorError:
@@ -83,11 +123,18 @@ async def lead_back(request: web.Request, handler: Handler) -> web.StreamRespons
 
 async def _ask(
     request: web.Request, session: aiohttp.ClientSession, url: str, headers: dict[str, str]
-) -> web.Response:
+) -> web.StreamResponse:
     body = await request.content.read(MAX_BODY) if request.method == "POST" else b""
     async with session.request(request.method, url, headers=headers, data=body) as answer:
-        kept = {name: answer.headers[name] for name in ANSWERED if name in answer.headers}
-        return web.Response(body=await answer.read(), status=answer.status, headers=kept)
+        here = web.StreamResponse(status=answer.status)
+        for name in ANSWERED:
+            for value in answer.headers.getall(name, []):
+                here.headers.add(name, value)
+        await here.prepare(request)
+        async for piece in answer.content.iter_any():  # tracks of rooms are long
+            await here.write(piece)
+        await here.write_eof()
+        return here
 
 
 async def _bridge(

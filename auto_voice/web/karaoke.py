@@ -20,6 +20,7 @@ from auto_voice.web import uploads, validators
 from auto_voice.web.auth import whose
 from auto_voice.web.current import CURRENT
 from auto_voice.web.errors import ApiError
+from auto_voice.web.guests import ROOMS
 from auto_voice.web.job_view import describe
 from auto_voice.web.json_body import read_object, text_of
 from auto_voice.web.reception import JOBS, enqueue, job_of, look_at, new_folder
@@ -86,17 +87,22 @@ async def show_all(request: web.Request) -> web.Response:
 async def show(request: web.Request) -> web.Response:
     """GET /karaoke/songs/{id}: how far it is; once it is there, with all that is sung."""
     job = await job_of(request, "stage")
-    return web.json_response(await _whole(request, job))
+    return web.json_response(await whole(request, job))
 
 
-async def _whole(request: web.Request, job: Job) -> dict[str, Any]:
+async def whole(request: web.Request, job: Job) -> dict[str, Any]:
+    """A stage in the words of the API; once it is there, with all that is sung.
+
+    Raises:
+        ApiError: its files are gone.
+    """
     document = view(job)
     if job.status is Status.COMPLETED:
         book = _book(request, job)
         try:
             parts, lyrics = await asyncio.to_thread(book.parts), await asyncio.to_thread(book.lyrics)
         except FileNotFoundError as problem:
-            raise _gone() from problem
+            raise gone() from problem
         document |= {"parts": [part.to_json() for part in parts], "has_lyrics": bool(lyrics)}
     return document
 
@@ -104,6 +110,7 @@ async def _whole(request: web.Request, job: Job) -> dict[str, Any]:
 async def remove(request: web.Request) -> web.Response:
     """DELETE /karaoke/songs/{id}: for good, whatever state it is in."""
     job = await job_of(request, "stage")
+    request.app[ROOMS].end_song(job.id)
     store, folder = request.app[JOBS], request.app[CURRENT].settings.storage.results_dir / job.id
     if not job.status.finished:
         await asyncio.to_thread(store.cancel, job.id)  # its worker lets go of the files
@@ -115,15 +122,25 @@ async def remove(request: web.Request) -> web.Response:
 
 async def track(request: web.Request) -> web.StreamResponse:
     """GET /karaoke/songs/{id}/audio/{track}?semitones=&tempo=: a FLAC file; tempo in percent."""
-    job, name = await ready(request), request.match_info["track"]
-    if name not in TRACKS:
-        raise ApiError("file_not_found", f"there is no {name[:64]!r}", f"there are {', '.join(TRACKS)}")
+    job = await ready(request)
     semitones = validators.whole(request.query, "semitones", 0, -MOST_SEMITONES, MOST_SEMITONES)
     tempo = validators.whole(request.query, "tempo", 100, *TEMPOS)
+    return await track_file(request, job, semitones, tempo)
+
+
+async def track_file(request: web.Request, job: Job, semitones: int, tempo: int) -> web.FileResponse:
+    """The track that the path names, of a stage that is there.
+
+    Raises:
+        ApiError: no such track, or it is gone.
+    """
+    name = request.match_info["track"]
+    if name not in TRACKS:
+        raise ApiError("file_not_found", f"there is no {name[:64]!r}", f"there are {', '.join(TRACKS)}")
     settings = request.app[CURRENT].settings
     path = settings.storage.results_dir / job.id / "result" / f"{name}.flac"
     if not await asyncio.to_thread(path.is_file):
-        raise _gone()
+        raise gone()
     if semitones or tempo != 100:
         path = await uploads.within_limits(
             request.app[RENDERERS], RENDER_S, render, settings, path, semitones, tempo
@@ -139,14 +156,14 @@ async def bring_lyrics(request: web.Request) -> web.Response:
         if len(content) > MOST_BYTES:
             break  # refused for its size
     await asyncio.to_thread(_book(request, job).bring, bytes(content))
-    return web.json_response(await _whole(request, job))
+    return web.json_response(await whole(request, job))
 
 
 async def take_lyrics_away(request: web.Request) -> web.Response:
     """DELETE /karaoke/songs/{id}/lyrics."""
     job = await ready(request)
     await asyncio.to_thread(_book(request, job).take_away)
-    return web.json_response(await _whole(request, job))
+    return web.json_response(await whole(request, job))
 
 
 async def as_ultrastar(request: web.Request) -> web.Response:
@@ -162,20 +179,29 @@ async def as_ultrastar(request: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request, job_id: str | None = None) -> Job:
-    """A stage that is there; `job_id` is in the request's path without.
+    """The stage of a request, if it is there; `job_id` is in its path without.
 
     Raises:
         JobNotFound, NotYourJob: as they say. ApiError: it is not there yet, or not any more.
     """
-    job = await job_of(request, "stage", job_id=job_id)
+    return checked(await job_of(request, "stage", job_id=job_id))
+
+
+def checked(job: Job) -> Job:
+    """A stage, if it is there.
+
+    Raises:
+        ApiError: it is not there yet, or not any more.
+    """
     if job.status is Status.EXPIRED:
-        raise _gone()
+        raise gone()
     if job.status is not Status.COMPLETED:
         raise ApiError("conversion_incomplete", f"the song is {job.status}", "wait until it is completed")
     return job
 
 
-def _gone() -> ApiError:
+def gone() -> ApiError:
+    """The error for a stage whose files are gone."""
     return ApiError("file_expired", "the song was kept for its time and is gone", "send it again")
 
 

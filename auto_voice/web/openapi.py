@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from auto_voice import __version__
-from auto_voice.web import openapi_karaoke, openapi_takes, openapi_voices
+from auto_voice.web import openapi_karaoke, openapi_rooms, openapi_takes, openapi_voices
 from auto_voice.web.openapi_parts import (
     ANY_OBJECT,
     BINARY,
@@ -222,7 +222,10 @@ PATHS: dict[str, Any] = {
 
 WHO = record("api_key_required user role", api_key_required=FLAG, user=MAYBE_TEXT, role=MAYBE_TEXT)
 TICKET = record("ticket expires_in_seconds", ticket=TEXT, expires_in_seconds=NUMBER)
-PATHS |= openapi_karaoke.PATHS | openapi_takes.PATHS | openapi_voices.PATHS
+PARTS = (openapi_karaoke, openapi_rooms, openapi_takes, openapi_voices)
+for part in PARTS:
+    PATHS |= part.PATHS
+    SCHEMAS |= part.SCHEMAS
 PATHS |= {
     f"/api/v1/{name}": {method: {"summary": summary, "responses": answers(200, "as asked", schema)}}
     for name, method, summary, schema in (
@@ -248,7 +251,7 @@ DOCUMENT: dict[str, Any] = {
     "info": {"title": "AutoVoice", "version": __version__, "license": {"name": "Apache-2.0"}},
     "paths": PATHS,
     "components": {
-        "schemas": SCHEMAS | openapi_karaoke.SCHEMAS | openapi_takes.SCHEMAS | openapi_voices.SCHEMAS,
+        "schemas": SCHEMAS,
         "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}},
     },
 }

@@ -10,15 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgpack
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from auto_voice.device import cores
+from auto_voice.jobs.store import JobStore
 from auto_voice.processes import reserve
 from auto_voice.settings import load_settings
 from auto_voice.share import Share
+from auto_voice.storage.users import Role, UserStore
 from auto_voice.web.siblings import together
-from tests.serving import Server, alive, children, start_live, until
+from realtime.rooms.codes import process_of
+from tests.placed import place_stage
+from tests.serving import Server, alive, children, hear, start_live, until
 
 
 def servers_of(server: Server) -> list[int]:
@@ -154,3 +159,51 @@ def test_metrics_of_processes_are_told_apart_in_one_family() -> None:
     assert 'a_total{b="c",process="0"} 2.0' in text
     assert 'a_total{b="c",process="1"} 3.0' in text
     assert 'autovoice_process_up{process="2"} 0.0' in text
+
+
+async def test_members_of_a_room_are_led_to_the_process_that_has_it(tmp_path: Path) -> None:
+    server = Server(tmp_path, SERVER__WORKERS="2", SECURITY__API_KEY_REQUIRED="true")
+    users, store = UserStore(server.database), JobStore(server.database)
+    users.create_user("ann", Role.USER)
+    key = {"X-API-Key": users.create_key("ann")[0]}
+    song_id = place_stage(store, server.data / "results", "ann")
+    store.close()
+    users.close()
+    base = "/api/v1/karaoke/rooms"
+    with server:
+        async with (
+            aiohttp.ClientSession(f"http://{server.address}") as host,
+            host.post(base, json={"song_id": song_id}, headers=key) as answer,
+        ):
+            room = await answer.json()
+            assert answer.status == 201, room
+        path = f"{base}/{room['code']}"
+        sizes = set()
+        for _ in range(8):  # connections of their own, which the kernel shares out
+            jar = aiohttp.CookieJar(unsafe=True)  # of an address, not of a name
+            async with aiohttp.ClientSession(f"http://{server.address}", cookie_jar=jar) as guest:
+                async with guest.get(f"{path}/audio/guide", headers={"Range": "bytes=0-99"}) as answer:
+                    assert (answer.status, len(await answer.read())) == (206, 100)
+                    sizes.add(answer.headers["Content-Range"])
+                async with guest.ws_connect(f"/ws/room/{room['code']}") as line:
+                    join = {"type": "join", "version": 1, "role": "singer", "name": "Bo"}
+                    await line.send_bytes(msgpack.packb(join))
+                    token = (await hear(line, "joined"))["token"]
+                    async with guest.post(f"{path}/singer", json={"token": token}) as answer:
+                        assert await answer.json() == {"guest": True}
+                    async with guest.ws_connect("/ws/live") as live:
+                        session = (await start_live(live))["token"]
+                        await line.send_bytes(msgpack.packb({"type": "sing", "session": session}))
+                        await line.send_bytes(msgpack.packb({"type": "ready", "ready": True}))
+                        while not (await hear(line, "room"))["members"][-1]["ready"]:
+                            pass
+                        await live.send_bytes(msgpack.packb({"type": "stop", "reason": "done"}))
+                        await hear(live, "stop")
+                    await line.send_bytes(msgpack.packb({"type": "leave"}))
+                    assert (await line.receive()).type is not aiohttp.WSMsgType.BINARY
+        assert len(sizes) == 1
+        index = process_of(room["code"].replace("-", ""))
+        os.kill(servers_of(server)[index], signal.SIGKILL)
+        await asyncio.to_thread(until, lambda: "ended with code" in server.told)
+        async with aiohttp.ClientSession(f"http://{server.address}") as guest, guest.get(path) as answer:
+            assert (answer.status, (await answer.json())["error"]) == (404, "room_not_found")

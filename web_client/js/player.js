@@ -53,6 +53,12 @@ export class Player {
     this.from = position;
   }
 
+  /** What is there belongs to nothing that will be played. */
+  forget() {
+    this.positions.fill(NaN);
+    this.rest();
+  }
+
   /**
    * Take in samples by the position at which they were captured.
    * @param {number} position of the first

@@ -48,7 +48,8 @@ export const DEFAULT_CONTROLS = Object.freeze({
  *   concealed: number, network?: { waited_ms: number } & Record<string, number>,
  *   added_p50_ms: number, added_p99_ms: number, level_in_db: number, level_out_db: number,
  *   sessions: number }} ServerStats
- * @typedef {{ type: 'pitch', position: number, hop: number, f0_in: number[], f0_out: number[] }} ServerPitch
+ * @typedef {{ type: 'pitch', position: number, hop: number, f0_in: number[], f0_out: number[],
+ *   origin?: number }} ServerPitch as the page is told, `origin` is where the session began, by the same count
  * @typedef {{ type: 'error', code: string, message: string, suggestions: string[],
  *   fatal: boolean }} ServerError
  * @typedef {{ type: 'stop', reason?: string }} Stop

@@ -28,6 +28,7 @@ import { failure, failureOf, MOVES, Trouble } from './words.js';
  * @property {(code: string) => void} onRefused the server did not take a change
  * @property {(report: Report) => void} onReport 20 times a second while the audio runs
  * @property {(pitch: import('./protocol.js').ServerPitch) => void} onPitch positions as the worklet counts
+ * @property {(start: import('./protocol.js').ServerStart) => void} [onStart] a session has begun, or goes on
  * @property {(take: FinishedTake) => void} onTake
  * @property {(seconds: number) => void} onRecording
  */
@@ -234,6 +235,7 @@ export class Session {
       this.refused = false;
       this.hooks.onNotice('');
     }
+    if (message.type === 'start') this.hooks.onStart?.(message);
     if (message.type === 'pitch') this.hooks.onPitch(message);
     if (message.type === 'error' && !message.fatal && this.state === 'live') {
       const words = failure(message.code, message.message, message.suggestions);

@@ -8,6 +8,7 @@ const KEY = 'autovoice';
 /**
  * @typedef {object} Remembered
  * @property {string} userId owner of the voices made here
+ * @property {string} name by which others know you in a room
  * @property {string} voice
  * @property {string} microphone
  * @property {string} output
@@ -23,7 +24,7 @@ function fresh() {
   const random = crypto.getRandomValues(new Uint8Array(8));
   const userId = `web-${Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
   return {
-    userId, voice: '', microphone: '', output: '', volume: 1, holdMs: null, roundTripMs: null, transport: 'auto',
+    userId, name: '', voice: '', microphone: '', output: '', volume: 1, holdMs: null, roundTripMs: null, transport: 'auto',
     controls: {},
   };
 }

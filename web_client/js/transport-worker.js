@@ -154,7 +154,7 @@ class Transport {
         if (this.origin === null) return;
         scope.postMessage({
           type: 'message',
-          message: { ...message, position: message.position + this.origin - this.base },
+          message: { ...message, position: message.position + this.origin - this.base, origin: this.origin - this.base },
         });
         return;
       case 'start': {

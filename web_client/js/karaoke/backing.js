@@ -29,15 +29,17 @@ export class Backing {
   }
 
   /**
-   * Begin at a place in the song.
+   * Begin at a place in the song as soon as can be, or so that its first sample is in place.
    * @param {Record<TrackName, AudioBuffer>} buffers
    * @param {number} from_s
+   * @param {number | null} [first] the context's frame of the song's first sample; what lies behind is left out
    */
-  start(buffers, from_s) {
+  start(buffers, from_s, first = null) {
     this.stop();
     const rate = this.context.sampleRate;
-    const frame = Math.ceil((this.context.currentTime + AHEAD_S) * rate);
-    const offset = Math.round(from_s * rate);
+    const soon = Math.ceil((this.context.currentTime + AHEAD_S) * rate);
+    const frame = first === null ? soon : Math.max(soon, first);
+    const offset = first === null ? Math.round(from_s * rate) : frame - first;
     this.duration = buffers.accompaniment.duration;
     for (const name of /** @type {TrackName[]} */ (Object.keys(this.gains))) {
       const source = new AudioBufferSourceNode(this.context, { buffer: buffers[name] });

@@ -11,11 +11,13 @@ import { Slider } from '../song/slider.js';
 import { recall, remember } from '../store.js';
 import { VoicesView } from '../voices-view.js';
 import { failure } from '../words.js';
+import { Awake } from './awake.js';
 import { rendered } from './chart.js';
 import { PRESETS } from './effects.js';
 import { LanesView } from './lanes-view.js';
 import { Mix } from './mix.js';
 import { drawPlot } from './plot.js';
+import { RoomDesk } from './room-desk.js';
 import { measureRoundTrip, NotHeard } from './round-trip.js';
 import { Scorer } from './score.js';
 import { Singing } from './singing.js';
@@ -46,6 +48,7 @@ const lanes = new LanesView(byId('lanes', HTMLCanvasElement));
 const words = new WordsView(byId('words', HTMLElement), byId('words-next', HTMLElement));
 const songs = new Songs(memory.userId);
 const takes = new TakesView(songs, () => voices.current);
+const awake = new Awake();
 
 /** @type {import('./songs.js').Song | null} */
 let song = null;
@@ -53,6 +56,7 @@ let song = null;
 let chart = { notes: [], lines: [], tags: {} };
 /** @type {Record<import('./backing.js').TrackName, AudioBuffer> | null} */
 let buffers = null;
+let chartPart = 0; // of a duet, as it is shown
 let loading = 0; // raised by each choice of a song, key or tempo: an older one is stale
 /** @type {Mix | null} */
 let mix = null;
@@ -67,7 +71,11 @@ const session = new Session(
     onNotice: (text) => setText(notice, text),
     onRefused: () => {},
     onReport: (latest) => (report = latest),
-    onPitch: (pitch) => singing?.heard(pitch),
+    onPitch: (pitch) => {
+      singing?.heard(pitch);
+      if (singing && pitch.origin !== undefined) desk.anchor(singing.captureOf(0) - pitch.origin);
+    },
+    onStart: ({ token }) => token && desk.singsBy(token),
     onTake: (take) => void takes.finish(take, mixing()),
     onRecording: () => {},
   },
@@ -97,9 +105,18 @@ const songsView = new SongsView(songs, (id) => (location.hash = id));
 
 /** @param {number} value */
 const percent = (value) => `${value} %`;
-const guideVolume = new Slider('guide', percent, (value) => mix?.backing.setVolume('guide', value / 100));
-const trackVolume = new Slider('track', percent, (value) => mix?.backing.setVolume('accompaniment', value / 100));
-const ownVolume = new Slider('own', percent, (value) => mix?.setVoiceVolume(value / 100));
+const guideVolume = new Slider('guide', percent, (value) => {
+  mix?.backing.setVolume('guide', value / 100);
+  desk.setVolume('guide', value / 100);
+});
+const trackVolume = new Slider('track', percent, (value) => {
+  mix?.backing.setVolume('accompaniment', value / 100);
+  desk.setVolume('accompaniment', value / 100);
+});
+const ownVolume = new Slider('own', percent, (value) => {
+  mix?.setVoiceVolume(value / 100);
+  desk.setVoices(value / 100);
+});
 const semitones = new Slider('semitones', (value) => `${value > 0 ? '+' : value < 0 ? '−' : ''}${Math.abs(value)} st`);
 const tempo = new Slider('tempo', percent);
 for (const { input } of [semitones, tempo]) input.addEventListener('change', () => void fetchTracks());
@@ -128,6 +145,37 @@ function roundTrip() {
   return Math.round((((source.latencyMs ?? 0) + (graph?.outputLatencyMs ?? 0)) / 1000) * RATE);
 }
 
+const desk = new RoomDesk({
+  userId: memory.userId,
+  lanes,
+  awake,
+  songs,
+  stage: () => (song && buffers ? { song_id: song.song_id, semitones: semitones.value, tempo: tempo.value } : null),
+  buffers: () => buffers,
+  voices: () => Object.fromEntries(voices.voices.map(({ id, name }) => [id, name])),
+  loadVoices: () => void voices.load(),
+  adopt(theirs, key, percentage) {
+    song = theirs;
+    semitones.value = key;
+    tempo.value = percentage;
+    desk.setVolume('guide', guideVolume.value / 100);
+    desk.setVolume('accompaniment', trackVolume.value / 100);
+    desk.setVoices(ownVolume.value / 100);
+    showSong();
+    void fetchTracks();
+  },
+  changed() {
+    if (song && desk.inside && chartPart !== desk.part && !singing) applyChart();
+    enable();
+  },
+  drawFirst(seconds) {
+    lanes.draw(seconds);
+    words.draw(seconds);
+  },
+  finish: () => { if (singing) finish(); },
+  stop: end,
+});
+
 /** @param {string} title @param {string} advice */
 function showFailure(title, advice) {
   byId('failure', HTMLElement).hidden = title === '';
@@ -144,12 +192,16 @@ function refused(error) {
 function enable() {
   const ready = session.running || (buffers !== null && voices.current !== null);
   sing.disabled = !ready;
-  setText(sing, singing ? 'Stop' : session.running ? 'Starting…' : 'Sing');
-  for (const { input } of [semitones, tempo]) input.disabled = session.running;
+  sing.hidden = desk.listens;
+  desk.setReady(session.state === 'live' && buffers !== null && !singing && summary.hidden);
+  const waiting = desk.inside ? 'Not yet' : 'Starting…';
+  setText(sing, singing ? 'Stop' : session.running ? waiting : desk.inside ? 'I am ready' : 'Sing');
+  for (const { input } of [semitones, tempo]) input.disabled = session.running || desk.inside;
 }
 
 /** Open the song that the address names. */
 async function openAddressed() {
+  if (desk.inside) return;
   const id = location.hash.slice(1);
   songsView.chosen = id;
   void songsView.load();
@@ -177,7 +229,8 @@ function showSong() {
 
 /** The chart in the key and at the tempo that are played. */
 function applyChart() {
-  chart = rendered(song?.parts?.[0] ?? { notes: [], lines: [], tags: {} }, semitones.value, tempo.value);
+  chartPart = desk.part;
+  chart = rendered(song?.parts?.[chartPart] ?? song?.parts?.[0] ?? { notes: [], lines: [], tags: {} }, semitones.value, tempo.value);
   lanes.setNotes(chart.notes);
   words.setLines(chart.lines);
   lanes.draw(0);
@@ -217,6 +270,7 @@ async function fetchTracks() {
 async function open() {
   showFailure('', '');
   summary.hidden = true;
+  await awake.keep();
   await session.start(query.get('source') === 'phrase' ? 'phrase' : 'microphone');
 }
 
@@ -229,11 +283,14 @@ function hang() {
   mix.setVoiceVolume(ownVolume.value / 100);
   mix.backing.setVolume('guide', guideVolume.value / 100);
   mix.backing.setVolume('accompaniment', trackVolume.value / 100);
+  desk.hang(mix.backing);
   showMonitoring();
 }
 
 function begin() {
   if (!mix || !buffers || !report || !song || singing) return;
+  const first = desk.inside ? desk.first(mix.graph.context) : null;
+  if (desk.inside && first === null) return;
   scorer = new Scorer(chart.notes);
   lanes.clear();
   singing = new Singing(session, mix, roundTrip, {
@@ -247,7 +304,7 @@ function begin() {
     songId: song.song_id, title: song.title, semitones: semitones.value, tempo: tempo.value, voice: session.voice,
     voiceName: voices.current?.name ?? '', ...mixing(),
   };
-  singing.begin(buffers, report.origin, 0, takes.begin(take, buffers.accompaniment));
+  singing.begin(buffers, report.origin, 0, takes.begin(take, buffers.accompaniment), first);
   enable();
   requestAnimationFrame(draw);
 }
@@ -257,6 +314,8 @@ function draw() {
   const seconds = singing.position;
   lanes.draw(seconds);
   words.draw(seconds);
+  desk.scored(scorer.score, scorer.streak);
+  desk.draw(seconds);
   setText(byId('score', HTMLElement), String(scorer.score));
   setText(byId('streak', HTMLElement), String(scorer.streak));
   requestAnimationFrame(draw);
@@ -266,6 +325,7 @@ function finish() {
   const sung = singing !== null;
   singing?.end();
   singing = null;
+  desk.stopped();
   if (sung) {
     scorer.finish();
     setText(byId('score', HTMLElement), String(scorer.score));
@@ -297,12 +357,20 @@ function showState(state, why) {
   byId('lamp', HTMLElement).dataset.state = state;
   setText(status, state === 'live' ? 'Live' : session.running ? 'Connecting…' : 'Ready');
   if (why) showFailure(why.title, why.advice);
+  const { graph } = session.sound;
+  if (graph && desk.inside && session.running) void desk.prepare(graph).then(() => mix && desk.hang(mix.backing));
   if (state === 'live') hang();
   if (!session.running && singing) finish();
   enable();
 }
 
-sing.addEventListener('click', () => (singing ? finish() : session.running ? end() : void open()));
+sing.addEventListener('click', () => {
+  if (singing) {
+    desk.stop();
+    finish();
+  } else if (session.running) end();
+  else void open();
+});
 
 measure.addEventListener('click', () => void calibrate());
 async function calibrate() {
@@ -310,9 +378,11 @@ async function calibrate() {
   measure.disabled = true;
   setText(note, 'Listening…');
   try {
+    await awake.keep();
     if (!session.running) await session.sound.open('interactive');
     const { graph } = session.sound;
     if (!graph) throw new NotHeard('the sound was closed');
+    await desk.prepare(graph);
     const samples = await measureRoundTrip(graph);
     roundTripField.value = ((1000 * samples) / RATE).toFixed(2);
     remember({ ...recall(), roundTripMs: Number(roundTripField.value) });
@@ -355,8 +425,12 @@ byId('skip', HTMLAnchorElement).addEventListener('click', (event) => {
   event.preventDefault(); // the address names the open song
   sing.focus();
 });
-void voices.load();
-void takes.load();
-void openAddressed();
+if (!desk.invited) {
+  void voices.load();
+  void takes.load();
+  void openAddressed();
+} else {
+  setText(status, 'Ready');
+}
 enable();
 showMonitoring();

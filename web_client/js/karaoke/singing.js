@@ -36,10 +36,11 @@ export class Singing {
    * @param {number} origin
    * @param {number} from_s
    * @param {string} take the name by which it is kept as it is sung
+   * @param {number | null} [first] the context's frame of the song's first sample
    */
-  begin(buffers, origin, from_s, take) {
+  begin(buffers, origin, from_s, take, first = null) {
     this.origin = origin;
-    this.mix.backing.start(buffers, from_s);
+    this.mix.backing.start(buffers, from_s, first);
     this.session.record(true, this.captureOf(0), take);
   }
 

@@ -30,6 +30,8 @@ export class Songs {
   constructor(userId) {
     this.query = `?${new URLSearchParams({ user_id: userId })}`;
     this.userId = userId;
+    /** @type {{ id: string, url: string } | null} the song of a room, and where who has its code finds its tracks */
+    this.shared = null;
   }
 
   /** @param {string} id */
@@ -104,6 +106,7 @@ export class Songs {
    * @throws {ApiError}
    */
   async file(id, name, semitones, tempo) {
+    if (this.shared?.id === id) return fetchFile(`${this.shared.url}/${name}`);
     const query = new URLSearchParams({ user_id: this.userId, semitones: String(semitones), tempo: String(tempo) });
     return fetchFile(`${this.path(id)}/audio/${name}?${query}`);
   }
