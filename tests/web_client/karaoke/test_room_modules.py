@@ -27,6 +27,7 @@ VOICES = """async ({ inLine, lateSamples }) => {
   };
   if (inLine) {
     void context.suspend(0).then(async () => {
+      await settled(); // ports are not in order among each other
       // both places, out of order, and one of them with a hole
       for (let at = 9600; at >= 0; at -= count) {
         send(at, 0);
