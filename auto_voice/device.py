@@ -84,8 +84,9 @@ def converters(settings: Settings, threads: int | None = None) -> dict[str, Call
         SettingsError: as `choose_device`.
     """
     from pipeline.converters import available
+    from pipeline.converters.rvc.timing import Timing
 
-    gpu, device = settings.gpu, choose_device(settings).name
+    gpu, rvc, device = settings.gpu, settings.live.rvc, choose_device(settings).name
     if device != "cpu":
         import torch
 
@@ -97,4 +98,6 @@ def converters(settings: Settings, threads: int | None = None) -> dict[str, Call
         graphs=gpu.cuda_graphs,
         spare=gpu.allow_fallback,
         models_dir=settings.storage.models_dir,
+        timing=Timing(rvc.block_ms // 10, rvc.ahead_ms // 10, rvc.context_ms // 10, rvc.context_ms // 10),
+        slowest=rvc.slowest,
     )

@@ -95,6 +95,21 @@ class IceServerSettings(Section):
     credential: str | None = None
 
 
+class RvcSection(Section):
+    """How live sessions in RVC voices are cut (docs/rvc.md)."""
+
+    block_ms: int = Field(ge=20, le=1000, multiple_of=20)
+    ahead_ms: int = Field(ge=20, le=1000, multiple_of=10)
+    context_ms: int = Field(ge=200, le=10_000, multiple_of=20)
+    slowest: float = Field(ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _context_holds_all(self) -> RvcSection:
+        if self.context_ms < self.block_ms + self.ahead_ms + 20:
+            raise ValueError("context_ms must be more than block_ms and ahead_ms together")
+        return self
+
+
 class LiveSettings(Section):
     """Live sessions."""
 
@@ -107,6 +122,7 @@ class LiveSettings(Section):
     room_listeners: int = Field(ge=0, le=256)
     room_hours: float = Field(gt=0, le=168)
     threads: int = Field(ge=0, le=64)
+    rvc: RvcSection
     ice_servers: list[IceServerSettings]
 
 

@@ -24,6 +24,7 @@ def available(
     spare: bool = False,
     models_dir: Path | None = None,
     timing: Timing = LIVE,
+    slowest: float = 0.0,
 ) -> dict[str, Callable[[int], Converter]]:
     """Every converter that can run here: name -> factory taking the block in samples.
 
@@ -35,6 +36,7 @@ def available(
         spare: go on, on the CPU, when the GPU is lost or full.
         models_dir: where ContentVec is, which "rvc" needs; without, its voices cannot be prepared.
         timing: how "rvc" cuts streams, which takes its block from that.
+        slowest: share of a block's time that a step of "rvc" may take on a CPU; 0 lets it take any.
     """
     return {
         "native": lambda block: Native(
@@ -42,5 +44,7 @@ def available(
         ),
         "classic": lambda block: Classic(block, threads=threads),
         "passthrough": lambda block: PassThrough(block=block),
-        "rvc": lambda block: make_rvc(models_dir, timing, device, precise=precise, graphs=graphs, spare=spare),
+        "rvc": lambda block: make_rvc(
+            models_dir, timing, device, precise=precise, graphs=graphs, spare=spare, slowest=slowest
+        ),
     }

@@ -19,6 +19,7 @@ def make_rvc(
     precise: bool = False,
     graphs: bool = True,
     spare: bool = False,
+    slowest: float = 0.0,
 ) -> Rvc:
     """The converter, whose content encoder is read from the models folder when the first voice is prepared.
 
@@ -29,6 +30,7 @@ def make_rvc(
         precise: compute in float32 on a GPU, too.
         graphs: replay recorded CUDA graphs there.
         spare: go on, on the CPU, when the GPU is lost or full.
+        slowest: share of a block's time that a step may take on a CPU; 0 lets it take any.
     """
     import torch
 
@@ -42,4 +44,4 @@ def make_rvc(
         return content_vec.ContentVec.load(content_vec.find(models_dir), where, dtype)
 
     dtype = torch.float32 if precise or device == "cpu" else torch.bfloat16
-    return Rvc(content, timing, device, dtype, graphs=graphs, spare=spare and device != "cpu")
+    return Rvc(content, timing, device, dtype, graphs=graphs, spare=spare and device != "cpu", slowest=slowest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,6 +22,7 @@ from pipeline.converters.rvc.singing import PARAMETERS, Content, Hearing, Memory
 from pipeline.converters.rvc.synthesiser import Synthesiser
 from pipeline.converters.rvc.timing import LIVE, SAMPLE_RATE, Timing
 from pipeline.converters.rvc.voice import RvcVoice
+from pipeline.errors import PipelineError
 from pipeline.pitch import live
 from pipeline.voice import Target
 
@@ -30,6 +32,12 @@ Float = NDArray[np.float32]
 Int = NDArray[np.int64]
 
 
+class VoiceTooSlow(PipelineError):
+    """A voice that this machine cannot sing in real time."""
+
+    code = "voice_not_ready"
+
+
 @dataclass
 class RvcState:
     """Stream state of `rvc`, a row per stream; what a model needs is made when it first sings."""
@@ -37,6 +45,7 @@ class RvcState:
     rows: int
     listening: Listening
     pitch: live.LiveState
+    tables: live.Tables
     output: Tensor
     unknown: Float  # (rows, 0): no pitch is known
     f0_in_hz: Tensor
@@ -75,6 +84,8 @@ class Rvc:
         graphs: replay recorded CUDA graphs on a GPU.
         spare: go on, on the CPU, when the device is lost or full. It has not heard what the device has, which
             can be heard for a second or so.
+        slowest: share of a block's time that one singer's step may take on a CPU; a voice that takes more is
+            refused when it is prepared, before it disturbs those who sing. 0: as slow as it likes.
     """
 
     name = "rvc"
@@ -89,7 +100,10 @@ class Rvc:
         *,
         graphs: bool = True,
         spare: bool = False,
+        slowest: float = 0.0,
     ) -> None:
+        self._slowest = slowest
+        self._paces: dict[Architecture, float] = {}
         self.trouble: str | None = None
         self._spare = spare
         self.timing = timing
@@ -100,7 +114,6 @@ class Rvc:
         self._preparing = threading.Lock()
         self._device, self._dtype, self._graphs = torch.device(device), dtype, graphs
         self._models = Models(self._device, dtype)
-        self._tables = live.make_tables()
 
     def prepare(self, voice: Target) -> None:
         """Load the content encoder, and bring the voice's network to the device.
@@ -108,12 +121,44 @@ class Rvc:
         Raises:
             WeightsUnavailable: ContentVec is not here; names the command that fetches it.
             WeightsCorrupt: it is damaged.
+            VoiceTooSlow: this machine cannot sing the voice as fast as it is asked to.
         """
         with self._preparing:
             if self._content is None:
                 self._content = self._make_content(self._device, self._dtype)
             if isinstance(voice, RvcVoice):
                 self._models.get(voice.synthesiser)
+                self._check_pace(voice)
+
+    def _check_pace(self, voice: RvcVoice) -> None:
+        size = voice.synthesiser.architecture
+        if not self._slowest or self._device.type != "cpu":
+            return
+        if size not in self._paces:
+            self._paces[size] = self._pace(voice)
+        allowed_ms = 1000 * self.block / SAMPLE_RATE
+        if size not in self._paces:
+            self._paces[size] = self._pace(voice)
+        needed_ms = 1000 * self._paces[size]
+        if needed_ms > self._slowest * allowed_ms:
+            raise VoiceTooSlow(
+                f"this machine needs {needed_ms:.0f} ms for {allowed_ms:.0f} ms of {voice.name!r}: "
+                "too slow to sing it live",
+                "convert a recording or a song with it",
+                "or tell the operator: a GPU, or a longer live.rvc.block_ms and a shorter context_ms",
+            )
+
+    def _pace(self, voice: RvcVoice) -> float:
+        """Seconds that a step of one singer takes, at best."""
+        state, voices, controls = self.open(1), self.voice_rows(1), ControlRows(1)
+        voices.set(0, voice)
+        noise, active = 0.1 * torch.randn(1, self.block), torch.ones(1, dtype=torch.bool)
+        took = []
+        for _ in range(4):
+            began = time.perf_counter()
+            self.step(state, noise, voices, controls, active)
+            took.append(time.perf_counter() - began)
+        return min(took)
 
     def open(self, rows: int) -> RvcState:
         """Allocate the state of `rows` streams."""
@@ -122,6 +167,7 @@ class Rvc:
             rows,
             listening,
             live.open_state(rows),
+            live.make_tables(),
             torch.zeros(rows, self.block),
             np.zeros((rows, 0), np.float32),
             torch.from_numpy(listening.f0_last),
@@ -178,7 +224,7 @@ class Rvc:
             controls.pitch_semitones.numpy() + voices.semitones,
             controls.auto_pitch.numpy(),
             gated,
-            self._tables,
+            state.tables,
         )
         made = np.zeros((len(rows), self.hop), np.float32)
         sing = partial(

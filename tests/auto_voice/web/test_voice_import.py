@@ -56,7 +56,7 @@ async def refused(client: Client, data: Any) -> tuple[int, dict[str, Any]]:
 async def test_an_rvc_voice_is_brought_listed_sung_with_and_deleted(
     serve: Serve, content_vec: Path, tmp_path: Path
 ) -> None:
-    client = await serve(STORAGE__MODELS_DIR=str(content_vec), LIVE__CAPACITY="3")
+    client = await serve(STORAGE__MODELS_DIR=str(content_vec), LIVE__CAPACITY="3", LIVE__RVC__SLOWEST="0")
     pth, index = write(tmp_path / "ann.pth").read_bytes(), make(dims=768).bytes()
     settings = {"pitch_semitones": 12, "index_rate": 0.75}
     made = await bring(client, form(pth, index, user_id="ann", settings=json.dumps(settings)))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 import torch
 
 from pipeline.converters.base import ControlRows, Controls
 from pipeline.converters.rvc.architecture import Version
-from pipeline.converters.rvc.converter import Rvc
+from pipeline.converters.rvc.converter import Rvc, VoiceTooSlow
 from pipeline.converters.rvc.timing import LIVE, Timing
 from pipeline.converters.rvc.voice import RvcVoice
 from pipeline.pitch import live
@@ -184,6 +186,19 @@ def test_a_gpu_sings_what_the_cpu_sings() -> None:
     for graphs in (False, True):
         got = Rows(converter(device="cuda", graphs=graphs), *voices).run(audio)
         assert np.abs(got - exact).max() < 1e-3
+
+
+def test_a_voice_that_is_too_slow_to_sing_is_refused_before_it_disturbs_anybody() -> None:
+    class Slow(Bands):
+        def encode(self, audio: torch.Tensor, version: Version) -> torch.Tensor:
+            time.sleep(0.06)
+            return super().encode(audio, version)
+
+    made = Rvc(lambda device, dtype: Slow(), slowest=0.8)
+    with pytest.raises(VoiceTooSlow, match="for 40 ms of 'Random 0'"):
+        made.prepare(voice())
+    Rvc(lambda device, dtype: Slow(), Timing(100, 20, 200, 200), slowest=1.0).prepare(voice())
+    Rvc(lambda device, dtype: Slow()).prepare(voice())
 
 
 def test_without_a_spare_a_failure_is_one() -> None:
