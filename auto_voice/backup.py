@@ -287,8 +287,18 @@ def _check_database(path: Path) -> None:
                 upload = json.loads(parameters).get("upload", "upload")
                 if not all(PLAIN_NAME.fullmatch(name) for name in (job_id, upload, *files)):
                     raise BackupError(f"the database in the archive has a strange job: {job_id!r:.100}")
+            for take in _takes(database):
+                if not all(PLAIN_NAME.fullmatch(name) for name in take if name is not None):
+                    raise BackupError(f"the database in the archive has a strange take: {take!r:.100}")
     except (sqlite3.Error, ValueError, AttributeError, TypeError) as problem:
         raise BackupError(f"the database in the archive is none of ours: {problem}") from problem
+
+
+def _takes(database: sqlite3.Connection) -> list[tuple[str, str | None]]:
+    """What of the takes names folders; none in a database of before there were any."""
+    if not database.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'takes'").fetchone():
+        return []
+    return database.execute("SELECT id, rendition_id FROM takes").fetchall()
 
 
 def _read_manifest(data: bytes) -> dict[str, Any]:

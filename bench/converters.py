@@ -109,7 +109,8 @@ def main() -> None:
         expected = convert_recording(whole(make(480), audio), audio, otto, CONTROLS)
         measure(name, lambda make=make: make(480), otto, expected)  # type: ignore[misc]
     content, voice = full_size_content(), full_size_voice()
-    everything = Timing(stride=-(-len(audio) // 960) * 2, ahead=120, context=1520, content=1520)
+    stride = -(-(len(audio) + 60 * 480) // 960) * 2  # all of it, and as much more as the look-ahead
+    everything = Timing(stride, 36, stride + 38, stride + 38)
     offline = Rvc(lambda *_: content, everything)
     offline.prepare(voice)
     expected = convert_recording(offline, audio, voice, CONTROLS)

@@ -7,6 +7,8 @@ as one (NVIDIA, "Getting started with CUDA graphs", 2019). On the CPU the functi
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import ismethod
+from weakref import WeakMethod
 
 import torch
 from torch import Tensor
@@ -36,7 +38,9 @@ class Replay:
     def __init__(
         self, function: Function, features: int, spare: int, device: torch.device, graphs: bool = True
     ) -> None:
-        self._function = function
+        # whoever owns the function owns this, too: a strong reference would keep both alive for long
+        self._method = WeakMethod(function) if ismethod(function) else None
+        self._function = None if self._method is not None else function
         self._features = features
         self._spare = spare
         self._device = device
@@ -44,6 +48,11 @@ class Replay:
         self._records = graphs and device.type == "cuda"
         self._pool = torch.cuda.graph_pool_handle() if self._records else None
         self._stream = torch.cuda.Stream(device) if self._records else None  # type: ignore[no-untyped-call]
+
+    def _call(self, rows: Tensor, inputs: Tensor) -> Tensor:
+        function = self._function if self._method is None else self._method()
+        assert function is not None
+        return function(rows, inputs)
 
     def record(self, most: int) -> None:
         """Record every size that up to `most` rows run in, so that no live step has to."""
@@ -61,7 +70,7 @@ class Replay:
         """Begin the same; what is returned waits for the outputs. Several may be at work on a GPU at a time."""
         size = padded_size(len(rows))
         if not self._records:
-            made = self._function(rows.to(self._device), inputs.to(self._device))
+            made = self._call(rows.to(self._device), inputs.to(self._device))
             return made.cpu
         if size not in self._recorded:
             self._recorded[size] = self._record(size)
@@ -76,11 +85,12 @@ class Replay:
         aside.wait_stream(torch.cuda.current_stream(self._device))
         with torch.cuda.stream(aside):
             for _ in range(WARM_UP):
-                self._function(rows, inputs)
+                self._call(rows, inputs)
         torch.cuda.current_stream(self._device).wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool):
-            outputs = self._function(rows, inputs)
+        # on a stream of its own, whose libraries' workspaces no other graph shares; other threads may allocate
+        with torch.cuda.graph(graph, pool=self._pool, stream=aside, capture_error_mode="thread_local"):
+            outputs = self._call(rows, inputs)
         return Recorded(graph, aside, self._spare, rows, inputs, outputs)
 
 

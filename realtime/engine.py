@@ -193,6 +193,7 @@ class Engine:
         self._past_gaps += session.inbox.gap_samples
         self._past_concealed += session.inbox.concealed_samples
         lane.release(session.row)
+        self._command(session, lambda: lane.clear_row(session.row))  # before whoever gets it next
 
     def wake(self) -> None:
         """Tell the thread that a block may be ready (event loop)."""
@@ -262,8 +263,12 @@ class Engine:
             self._wake.wait()
             self._wake.clear()
             self._obey()
-            for lane in self._lanes.values():
-                while not self._stop and self._tick(lane):
+            # lanes take turns: one that is slow takes time from the others, but never all of it
+            worked = True
+            while worked and not self._stop:
+                worked = False
+                for lane in self._lanes.values():
+                    worked |= self._tick(lane)
                     self._obey()
 
     def _obey(self) -> None:

@@ -10,13 +10,14 @@ import torch
 from kernels.crossfade import power, to_pcm
 from pipeline.converters.base import ControlRows, Controls, Converter
 from pipeline.converters.blend import Blend
+from pipeline.errors import PipelineError
 from pipeline.voice import Target
 from realtime.session import Block, Session
 
 log = logging.getLogger(__name__)
 
 # what a converter or a voice that is not as it should be can raise; running out of memory is another matter
-FAILURES = (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError)
+FAILURES = (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError, PipelineError)
 
 
 def whole_steps(block: int, hop: int) -> int:
@@ -84,6 +85,11 @@ class Lane:
             self._voices.blend(row, None, 0.0)
         else:
             self._voices.blend(row, blend.voice, blend.share)
+
+    def clear_row(self, row: int) -> None:
+        """Let go of all that a row has heard and sung with."""
+        self._voices.clear(row)
+        self._state.reset(row)
 
     def convert(self) -> tuple[list[Block], dict[Session, str]]:
         """Convert one block of every session that has one; returns the blocks, and who failed and why.

@@ -9,6 +9,7 @@ from realtime.session import Block, Session
 
 STATS_SECONDS = 0.5
 PITCH_SECONDS = 0.05
+HOP = 480  # samples: a block tells the pitch of its last 10 ms
 
 
 class Reports:
@@ -34,7 +35,7 @@ class Reports:
         self._power_in += block.level_in
         self._power_out += block.level_out
         self._count += 1
-        self._pitch.append((block.position, block.f0_in_hz, block.f0_out_hz))
+        self._pitch.append((block.position + self._block - HOP, block.f0_in_hz, block.f0_out_hz))
 
     def pitch(self) -> dict[str, Any] | None:
         """The fields of `pitch` when it is time for one."""

@@ -24,6 +24,8 @@ KERNELS = {32_000: (20, 16, 4, 4), 40_000: (16, 16, 4, 4), 48_000: (24, 20, 4, 4
 class Bands:
     """A content encoder: the logarithm of what each of some random filters lets through."""
 
+    projected = 256
+
     def __init__(self) -> None:
         made = torch.Generator().manual_seed(1)
         self._weights = {v: torch.randn(width, 1, 400, generator=made) for v, width in FEATURES.items()}

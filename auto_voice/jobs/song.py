@@ -18,8 +18,9 @@ from auto_voice.storage.cache import ContentCache, content_key
 from auto_voice.utils.quality_metrics import described
 from pipeline import weights
 from pipeline.converters import available
-from pipeline.converters.base import Controls
+from pipeline.converters.base import Controls, Converter
 from pipeline.converters.rvc.timing import WHOLE
+from pipeline.converters.rvc.voice import RvcVoice
 from pipeline.pitch import offline
 from pipeline.song import mix
 from pipeline.song.convert import convert_vocals, whole_octaves
@@ -46,6 +47,7 @@ class SongConverter:
         self._settings = settings
         self.parts = SongParts(settings, cache)
         self._encoder: SpeakerEncoder | None = None
+        self._made: dict[str, Converter] = {}
 
     def convert(
         self, source: Path, request: SongRequest, voice: Target, folder: Path, progress: Progress
@@ -72,14 +74,14 @@ class SongConverter:
         if not melody.is_sung or not _audible(stems):
             notes.append("no vocals were found: this is the song as it was")
             return self._unchanged(stems, request, folder, notes, progress)
-        octaves = 0 if voice.median_f0_hz is None else whole_octaves(f0, voice.median_f0_hz)
-        shift = 12.0 * octaves + request.pitch_shift_semitones
+        shift = 12.0 * whole_octaves(f0, voice.median_f0_hz) + request.pitch_shift_semitones
         vocals = self._converted(stems, melody, voice, shift, request.use_cache, progress)
         gain = mix.matching_gain(vocals, stems.vocals)
         files = self._write(vocals, stems, gain, request, folder, lambda part: progress("mixing", 0.7 * part))
-        quality = self._quality(stems.vocals, vocals, f0, voice, shift)
+        own = voice.settings.pitch_semitones if isinstance(voice, RvcVoice) else 0.0
+        quality = self._quality(stems.vocals, vocals, f0, voice, shift + own)
         progress("mixing", 1.0)
-        metadata = self._metadata(stems, request) | {"transposition_semitones": shift}
+        metadata = self._metadata(stems, request) | {"transposition_semitones": shift + own}
         return {"files": files, "metadata": metadata, "quality_metrics": quality, "notes": notes}
 
     def _converted(
@@ -92,8 +94,7 @@ class SongConverter:
         progress: Progress,
     ) -> Track:
         controls = Controls(pitch_semitones=semitones, auto_pitch=False, gate_db=-100.0)
-        known = available(models_dir=self._settings.storage.models_dir, timing=WHOLE)
-        converter = known[voice.converters[0]](480)
+        converter = self._converter(voice)
 
         def build(folder: Path) -> None:
             converter.prepare(voice)
@@ -111,6 +112,13 @@ class SongConverter:
         folder, _ = self.parts.entry("conversion", key, use_cache, build, lambda: progress("conversion", 0.0))
         progress("conversion", 1.0)
         return Track(folder / "vocals.wav")
+
+    def _converter(self, voice: Target) -> Converter:
+        name = voice.converters[0]
+        if name not in self._made:
+            known = available(models_dir=self._settings.storage.models_dir, timing=WHOLE)
+            self._made[name] = known[name](480)
+        return self._made[name]
 
     def _write(
         self,

@@ -12,14 +12,15 @@ from auto_voice.jobs.parts import Progress
 from auto_voice.storage.take_files import BLOCK, RATE, SamplesFile
 from auto_voice.take_sound import ACCOMPANIMENT
 from pipeline import weights
-from pipeline.converters import DEFAULT, available
+from pipeline.converters import available
 from pipeline.converters.base import Controls
+from pipeline.converters.rvc.timing import WHOLE
 from pipeline.reader import AudioReader
 from pipeline.song import mix
 from pipeline.song.convert import convert_vocals, whole_octaves
 from pipeline.song.pitch import track_pitch
 from pipeline.song.track import Track, TrackWriter
-from pipeline.voice import Voice
+from pipeline.voice import Target
 
 DRY = "dry.pcm"
 
@@ -46,7 +47,7 @@ class TakeSinger:
         self._models_dir = models_dir
 
     def sing(
-        self, given: Path, request: TakeRequest, voice: Voice, folder: Path, progress: Progress
+        self, given: Path, request: TakeRequest, voice: Target, folder: Path, progress: Progress
     ) -> dict[str, Any]:
         """Make voice.flac and mix.flac, aligned to the sample with what was sung.
 
@@ -73,10 +74,13 @@ class TakeSinger:
         octaves = whole_octaves(melody.f0_hz, voice.median_f0_hz)
         if melody.is_sung:
             controls = Controls(pitch_semitones=12.0 * octaves, auto_pitch=False)
+            known = available(models_dir=self._models_dir, timing=WHOLE)
+            converter = known[voice.converters[0]](480)
+            converter.prepare(voice)
             made = convert_vocals(
                 dry,
                 folder / "converted.wav",
-                available()[DEFAULT](480),
+                converter,
                 voice,
                 controls,
                 lambda part: progress("conversion", part),

@@ -23,8 +23,15 @@ BLOCK_S = 1.0
 OCTAVE_MARGIN = 0.65  # voices sing higher than they speak, so half an octave is no reason to move
 
 
-def whole_octaves(f0_hz: Float, target_median_hz: float) -> int:
-    """How many octaves bring a melody into the target's range, none when it is near: a song moves as one."""
+def whole_octaves(f0_hz: Float, target_median_hz: float | None) -> int:
+    """How many octaves bring a melody into the target's range, none when it is near: a song moves as one.
+
+    Args:
+        f0_hz: (n,) of the melody, 0 unvoiced.
+        target_median_hz: of the voice, None where that is not known: then nothing is moved.
+    """
+    if target_median_hz is None:
+        return 0
     sung = f0_hz[f0_hz > 0]
     distance = float(np.log2(target_median_hz / np.median(sung))) if len(sung) else 0.0
     return round(distance) if abs(distance) > OCTAVE_MARGIN else 0

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from realtime import protocol
+from realtime.reports import HOP
 from realtime.session import Block
 
 SAMPLE_BYTES = 2
@@ -60,7 +61,7 @@ class Relay:
         if position + count <= 0 or position >= self._samples:
             self.flush()
             return
-        f0_position = position + block.session.delay  # pitch is that of what was captured with it
+        f0_position = position + count - HOP + block.session.delay  # of what was captured with its last 10 ms
         f0_hz = round(block.f0_in_hz, 2)
         self._to_partner(self._encode(position, f0_position, count, block.pcm, [f0_hz]))
         gathered = self._gathered

@@ -137,6 +137,9 @@ def _check(made: Architecture) -> None:
         raise VoiceModelUnusable("its lists of kernels, rates and dilations are of different lengths")
     if made.width % (1 << len(made.rates)):
         raise VoiceModelUnusable(f"its decoder cannot halve {made.width} channels {len(made.rates)} times")
+    steps = [math.prod(made.rates[i + 1 :]) for i in range(len(made.rates))]
+    if made.pitched and any(step % 2 and step > 1 for step in steps):
+        raise VoiceModelUnusable(f"its source does not go with upsampling by {made.rates}")
     for rate, kernel in zip(made.rates, made.up_kernels, strict=True):
         if kernel < rate or (kernel - rate) % 2:
             raise VoiceModelUnusable(f"a kernel of {kernel} does not go with upsampling by {rate}")

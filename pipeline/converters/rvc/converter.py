@@ -6,8 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,11 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.converters.base import ControlRows, check_block
-from pipeline.converters.rvc.architecture import Architecture, Version
+from pipeline.converters.rvc.architecture import Architecture
+from pipeline.converters.rvc.choir import Choir
 from pipeline.converters.rvc.listening import Listening, give, listen, open_listening, reset_listening
 from pipeline.converters.rvc.rows import Models, RvcVoices
-from pipeline.converters.rvc.singing import PARAMETERS, Content, Hearing, Memory, Singer
-from pipeline.converters.rvc.synthesiser import Synthesiser
+from pipeline.converters.rvc.singing import Content
 from pipeline.converters.rvc.timing import LIVE, SAMPLE_RATE, Timing
 from pipeline.converters.rvc.voice import RvcVoice
 from pipeline.errors import PipelineError
@@ -38,6 +37,12 @@ class VoiceTooSlow(PipelineError):
     code = "voice_not_ready"
 
 
+class VoiceNotLoaded(PipelineError):
+    """A voice for which the device has no room, or that this content encoder does not serve."""
+
+    code = "voice_not_ready"
+
+
 @dataclass
 class RvcState:
     """Stream state of `rvc`, a row per stream; what a model needs is made when it first sings."""
@@ -50,27 +55,14 @@ class RvcState:
     unknown: Float  # (rows, 0): no pitch is known
     f0_in_hz: Tensor
     f0_out_hz: Tensor
-    hearings: dict[Version, Hearing] = field(default_factory=dict)  # by version
-    memories: dict[Architecture, Memory] = field(default_factory=dict)
-    singers: dict[Synthesiser, Singer] = field(default_factory=dict)
-    found: dict[Version, Tensor] = field(default_factory=dict)  # by version: content after retrieval
-    last: list[Synthesiser | None] = field(default_factory=list)  # who sang in each row last
-
-    def forget(self) -> None:
-        """Drop all that is on a device; it is made again where it is needed next."""
-        for made in (self.hearings, self.memories, self.singers, self.found):
-            made.clear()
-        self.last = [None] * self.rows
+    choir: Choir | None = None
 
     def reset(self, row: int) -> None:
         """Forget everything a row has heard."""
         reset_listening(self.listening, row)
         live.reset_row(self.pitch, row)
-        with torch.inference_mode():
-            for hearing in self.hearings.values():
-                hearing.reset(row)
-            for memory in self.memories.values():
-                memory.reset(row)
+        if self.choir is not None:
+            self.choir.reset(row)
 
 
 class Rvc:
@@ -121,14 +113,29 @@ class Rvc:
         Raises:
             WeightsUnavailable: ContentVec is not here; names the command that fetches it.
             WeightsCorrupt: it is damaged.
+            VoiceNotLoaded: the GPU is full, or the encoder gives no features for the voice.
             VoiceTooSlow: this machine cannot sing the voice as fast as it is asked to.
         """
         with self._preparing:
             if self._content is None:
                 self._content = self._make_content(self._device, self._dtype)
             if isinstance(voice, RvcVoice):
-                self._models.get(voice.synthesiser)
+                self._bring(voice)
                 self._check_pace(voice)
+
+    def _bring(self, voice: RvcVoice) -> None:
+        assert self._content is not None
+        if voice.synthesiser.architecture.version == "v1" and not self._content.projected:
+            raise VoiceNotLoaded(
+                "this ContentVec lacks final_proj, which voices of RVC v1 need",
+                "run: autovoice weights contentvec",
+            )
+        try:
+            self._models.get(voice.synthesiser)
+        except RuntimeError as problem:
+            raise VoiceNotLoaded(
+                f"there is no room for {voice.name!r} on the GPU", "try again when fewer are singing"
+            ) from problem
 
     def _check_pace(self, voice: RvcVoice) -> None:
         size = voice.synthesiser.architecture
@@ -172,7 +179,6 @@ class Rvc:
             np.zeros((rows, 0), np.float32),
             torch.from_numpy(listening.f0_last),
             torch.from_numpy(listening.f0_out),
-            last=[None] * rows,
         )
 
     def voice_rows(self, rows: int) -> RvcVoices:
@@ -212,6 +218,7 @@ class Rvc:
         melody: Float,
         y: Float,
     ) -> None:
+        choir = self._ready(state, rows, voices)
         gated = np.empty((len(rows), self.hop), np.float32)
         listen(
             rows,
@@ -227,23 +234,17 @@ class Rvc:
             state.tables,
         )
         made = np.zeros((len(rows), self.hop), np.float32)
-        sing = partial(
-            self._sing,
-            state,
-            rows,
-            torch.from_numpy(gated),
-            voices,
-            controls.formant_semitones.numpy(),
-            torch.from_numpy(made),
-        )
-        with torch.inference_mode():
-            try:
-                sing()
-            except RuntimeError as problem:  # of a lost device as of one without memory
-                if not self._spare or self.trouble is not None:
-                    raise
-                self._lose(problem, state, voices)
-                sing()
+        factors = np.exp2((controls.formant_semitones.numpy() + voices.formant) / 12.0)
+        given = rows, torch.from_numpy(gated), voices, state.listening.f0_hz, factors, torch.from_numpy(made)
+        if choir is not None:
+            with torch.inference_mode():
+                try:
+                    choir.sing(*given)
+                except RuntimeError as problem:
+                    if not self._spare or self.trouble is not None or not _of_device(problem):
+                        raise
+                    choir = self._lose(problem, state, rows, voices)
+                    choir.sing(*given)
         give(
             rows,
             state.listening,
@@ -255,89 +256,31 @@ class Rvc:
             y,
         )
 
-    def _sing(
-        self,
-        state: RvcState,
-        rows: Int,
-        sound: Tensor,
-        voices: RvcVoices,
-        formants: Float,
-        made: Tensor,
-    ) -> None:
-        """Fill `made` (n, block) where `rows` have voices: content for all, then each model its rows."""
-        by_version: dict[Version, list[int]] = {}
-        by_model: dict[Synthesiser, list[int]] = {}
-        for place, row in enumerate(rows):
-            network = voices.networks[row]
-            if network is None:
-                continue
-            if state.last[row] is not network:
-                self._change(state, int(row), network)
-            by_version.setdefault(network.architecture.version, []).append(place)
-            by_model.setdefault(network, []).append(place)
-        for version, places in by_version.items():
-            speaking = torch.from_numpy(rows[places])
-            state.hearings[version].hear(speaking, sound[places])
-            self._retrieve(state, version, speaking, voices)
-        begun = []
-        for network, places in by_model.items():
-            there = rows[places]
-            inputs = torch.zeros(len(places), self.timing.stride + PARAMETERS)
-            inputs[:, : self.timing.stride] = torch.from_numpy(state.listening.f0_hz[there])
-            for i, row in enumerate(there):
-                voice = voices.voices[row]
-                assert voice is not None
-                inputs[i, self.timing.stride] = voice.settings.speaker
-                inputs[i, self.timing.stride + 1] = voice.settings.protect
-                inputs[i, self.timing.stride + 2] = 2.0 ** float((formants[row] + voices.formant[row]) / 12.0)
-            begun.append((places, state.singers[network].begin(torch.from_numpy(there), inputs)))
-        for places, finish in begun:
-            made[places] = finish()
+    def _ready(self, state: RvcState, rows: Int, voices: RvcVoices) -> Choir | None:
+        """Make ready all that can be missing, before a block is taken; None while nobody sings."""
+        if not voices.known[rows].any():
+            return None
+        if state.choir is None:
+            if self._content is None:
+                raise ValueError("prepare a voice before it sings")
+            state.choir = Choir(self._content, state.rows, self.timing, self._device, self._dtype, self._graphs)
+        for row in state.choir.follow(rows, voices):
+            state.listening.changed[row] = True
+        return state.choir
 
-    def _change(self, state: RvcState, row: int, network: Synthesiser) -> None:
-        """Make ready what a model needs that has not sung in a row before."""
-        size, rows, timing = network.architecture, state.rows, self.timing
-        if self._content is None:
-            raise ValueError("prepare a voice before it sings")
-        if size.version not in state.hearings:
-            state.hearings[size.version] = Hearing(
-                self._content, size.version, rows, timing, self._device, self._dtype, self._graphs
-            )
-            state.found[size.version] = state.hearings[size.version].features.clone()
-        if size not in state.memories:
-            state.memories[size] = Memory(network, rows, timing, self._device, self._dtype)
-        if network not in state.singers:
-            state.singers[network] = Singer(
-                network,
-                state.memories[size],
-                state.hearings[size.version].features,
-                state.found[size.version],
-                rows,
-                timing,
-                self._device,
-                self._graphs,
-            )
-        before, state.last[row] = state.last[row], network
-        state.listening.changed[row] = True
-        if before is None or before.architecture != size:
-            state.memories[size].reset(row)
-        for old in [one for one in state.singers if one not in state.last]:
-            del state.singers[old]
-
-    def _lose(self, problem: RuntimeError, state: RvcState, voices: RvcVoices) -> None:
+    def _lose(self, problem: RuntimeError, state: RvcState, rows: Int, voices: RvcVoices) -> Choir:
         """Use the device no more (call while handling what it raised)."""
         log.exception("the GPU failed; its work is done on the CPU from now on")
         self.trouble = f"the GPU failed ({str(problem).splitlines()[0][:200]}): running on the CPU"
         self._device, self._dtype = torch.device("cpu"), torch.float32
         self._models = Models(self._device, self._dtype)
         self._content = self._make_content(self._device, self._dtype)
-        state.forget()
         voices.move(self._models)
+        state.choir = Choir(self._content, state.rows, self.timing, self._device, self._dtype, self._graphs)
+        state.choir.follow(rows, voices)
+        return state.choir
 
-    def _retrieve(self, state: RvcState, version: Version, rows: Tensor, voices: RvcVoices) -> None:
-        heard, found = state.hearings[version].features, state.found[version]
-        found[rows] = heard[rows]
-        for row in rows.tolist():
-            voice = voices.voices[row]
-            if voice is not None and voice.retrieval is not None and voice.settings.index_rate > 0:
-                found[row] = voice.retrieval.blend(heard[row][None], voice.settings.index_rate)[0]
+
+def _of_device(problem: RuntimeError) -> bool:
+    """Whether a GPU is to blame, rather than what it was given."""
+    return isinstance(problem, torch.OutOfMemoryError | torch.AcceleratorError) or "CUDA" in str(problem)

@@ -18,6 +18,7 @@ HELD_FALL = 0.97  # of the last sample of an old voice, at each sample of the ne
 KNOWN_S = 0.3  # voiced seconds before a singer's pitch is known
 LOUDNESS_FRAMES = 50  # loudness is measured over half a second, as RVC does
 THROUGH_OPEN, THROUGH_CLOSE = 0.75, 0.6  # part of the way that it moves in a frame, for what is made
+LOUDEST = 1e3
 SILENCE_DB = -100.0  # a gate at this threshold never closes on sound
 
 Float = NDArray[np.float32]
@@ -241,6 +242,8 @@ def _loudness(s: Listening, r: int, made: Float, at: int, rms_mix: float) -> flo
     """What brings the loudness of a frame, by the half second before it, to that of the singer."""
     power = 0.0
     for i in range(FRAME):
+        if not abs(made[i]) < LOUDEST:  # a network that has gone astray
+            made[i] = np.float32(0.0)
         power += made[i] * made[i]
     s.sung[r, at % LOUDNESS_FRAMES] = power / FRAME
     if rms_mix >= 1.0:

@@ -29,7 +29,7 @@ class Models:
         if there is None:
             there = copy.deepcopy(network).to(self.device, self.dtype)
             if there.architecture.pitched:
-                there.dec.m_source.float()
+                there.dec.m_source.float().load_state_dict(network.dec.m_source.state_dict())
             self._there[network] = there
         return there
 
@@ -58,7 +58,7 @@ class RvcVoices:
         settings = voice.settings
         self.networks[row] = self._models.get(voice.synthesiser)
         self.voices[row] = voice
-        self.log_f0[row] = np.log2(settings.median_f0_hz) if settings.median_f0_hz else 0.0
+        self.log_f0[row] = 0.0 if voice.median_f0_hz is None else np.log2(voice.median_f0_hz)
         self.semitones[row], self.formant[row] = settings.pitch_semitones, settings.formant_semitones
         self.rms_mix[row] = settings.rms_mix
         self.known[row] = True

@@ -7,7 +7,6 @@ are filled up with it), and looks at no value: a step can be recorded as a CUDA 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Protocol
 
 import torch
@@ -31,6 +30,8 @@ NOISE_PLACES = 1 << 40  # the source's noise is drawn from here on, the latents'
 class Content(Protocol):
     """A content encoder."""
 
+    projected: int  # width of its features for v1; 0: it has none
+
     def encode(self, audio: Tensor, version: Version) -> Tensor:
         """(n, samples) at 16 kHz -> (n, frames, width), 50 frames a second."""
 
@@ -52,6 +53,8 @@ class Hearing:
         self._decimator = Decimator().to(device)
         self._recent = torch.zeros(rows + 1, 2 * Decimator.SIDE, device=device)
         self._audio = torch.zeros(rows + 1, timing.heard, device=device)
+        self._mirrors = 2 * timing.block >= 3 * timing.heard  # a step brings half of what is heard, or more
+        self._begun = torch.zeros(rows + 1, dtype=torch.bool, device=device)
         self.features = torch.zeros(
             rows + 1, timing.revised // 2, FEATURES[version], device=device, dtype=dtype
         )
@@ -59,7 +62,7 @@ class Hearing:
 
     def reset(self, row: int) -> None:
         """Forget what a row has heard."""
-        for tensor in (self._recent, self._audio, self.features):
+        for tensor in (self._recent, self._audio, self._begun, self.features):
             tensor[row] = 0
 
     def hear(self, rows: Tensor, sound: Tensor) -> None:
@@ -69,7 +72,14 @@ class Hearing:
     def _step(self, rows: Tensor, sound: Tensor) -> Tensor:
         joined = torch.cat((self._recent[rows], sound), 1)
         self._recent[rows] = joined[:, -2 * Decimator.SIDE :]
-        audio = torch.cat((self._audio[rows], self._decimator(joined)), 1)[:, -self._timing.heard :]
+        newest = self._decimator(joined)
+        before = self._audio[rows]
+        if self._mirrors:  # the network normalises over time: long silence before a song would colour all of it
+            earlier = torch.flip(newest, (1,))[:, -before.shape[1] :]
+            earlier = torch.cat((before[:, : before.shape[1] - earlier.shape[1]], earlier), 1)
+            before = torch.where(self._begun[rows][:, None], before, earlier)
+            self._begun[rows] = True
+        audio = torch.cat((before, newest), 1)[:, -self._timing.heard :]
         self._audio[rows] = audio
         content = self._encoder.encode(audio, self._version)
         self.features[rows] = content[:, -self.features.shape[1] :].to(self.features.dtype)
@@ -143,8 +153,8 @@ class Singer:
         self._interpolator = Interpolator(network.architecture.sample_rate).to(device)
         self._formants = FormantShift(network.architecture.sample_rate).to(device)
         inputs = timing.stride + PARAMETERS
-        self._plain = Replay(partial(self._step, False), inputs, rows, device, graphs)
-        self._shifted = Replay(partial(self._step, True), inputs, rows, device, graphs)
+        self._plain = Replay(self._plain_step, inputs, rows, device, graphs)
+        self._shifted = Replay(self._shifted_step, inputs, rows, device, graphs)
 
     def begin(self, rows: Tensor, inputs: Tensor) -> Callable[[], Tensor]:
         """Begin a block of n `rows`; models that have begun run side by side on a GPU.
@@ -159,6 +169,12 @@ class Singer:
         """
         shifted = bool((inputs[:, self._timing.stride + 2] != 1.0).any())
         return (self._shifted if shifted else self._plain).launch(rows, inputs)
+
+    def _plain_step(self, rows: Tensor, inputs: Tensor) -> Tensor:
+        return self._step(False, rows, inputs)
+
+    def _shifted_step(self, rows: Tensor, inputs: Tensor) -> Tensor:
+        return self._step(True, rows, inputs)
 
     def _step(self, shifted: bool, rows: Tensor, inputs: Tensor) -> Tensor:
         net, memory, timing, size = self._network, self._memory, self._timing, self._network.architecture

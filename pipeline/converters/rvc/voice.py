@@ -67,8 +67,12 @@ class RvcVoice(Target):
 
     @property
     def median_f0_hz(self) -> float | None:
-        """Pitch in the middle of the voice's range, where its owner has said it."""
-        return self.settings.median_f0_hz
+        """Pitch of singers who need no octave to meet the voice, where its owner has said what its own is.
+
+        The voice's own transposition comes on top of any octave, so it is taken away here.
+        """
+        own = self.settings.median_f0_hz
+        return None if own is None else own * 2.0 ** (-self.settings.pitch_semitones / 12.0)
 
     @cached_property
     def fingerprint(self) -> str:
