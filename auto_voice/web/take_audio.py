@@ -19,6 +19,7 @@ from auto_voice.web.auth import sole_user
 from auto_voice.web.conversion import PROFILES
 from auto_voice.web.errors import ApiError
 from auto_voice.web.json_body import read_object, text_of
+from auto_voice.web.readiness import check_ready
 from auto_voice.web.reception import enqueue, new_folder
 from auto_voice.web.take_view import BASE, TRACKS, folder_of, rendition_of, view
 from auto_voice.web.takes import MOST_JSON, TAKES, forget_rendition, gone, rendition_wanted, take_of
@@ -99,7 +100,7 @@ async def sing_again(request: web.Request) -> web.Response:
     voice_id = text_of(given, "voice", "") or take.about["voice"]
     if not voice_id:
         raise ApiError("missing_required_field", "voice is missing", "say in whose voice")
-    await asyncio.to_thread(request.app[PROFILES].get, voice_id, sole_user(request))
+    check_ready(await asyncio.to_thread(request.app[PROFILES].get, voice_id, sole_user(request)))
     about, frames = take.about, take.frames
     wanted = TakeRequest(voice_id, frames, about["voice_volume"], about["track_volume"])
     async with new_folder(request, "render") as folder:
