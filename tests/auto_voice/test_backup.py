@@ -171,7 +171,7 @@ def test_a_manifest_says_nothing_that_steers_a_terminal(tmp_path: Path, name: st
         check_backup(archive)
 
 
-@pytest.mark.parametrize("wrong", ["id", "upload", "result", "damaged", "none"])
+@pytest.mark.parametrize("wrong", ["id", "upload", "result", "take", "rendition", "damaged", "none"])
 def test_a_database_that_leads_elsewhere_is_refused(settings: Settings, tmp_path: Path, wrong: str) -> None:
     jobs = JobStore(settings.database_url)
     job = jobs.submit("test", {"upload": "../../secret" if wrong == "upload" else "upload"})
@@ -180,6 +180,13 @@ def test_a_database_that_leads_elsewhere_is_refused(settings: Settings, tmp_path
     with closing(sqlite3.connect(path)) as database:
         if wrong == "id":
             database.execute("UPDATE jobs SET id = '../../home' WHERE id = ?", (job.id,))
+        if wrong in ("take", "rendition"):
+            names = ("/home/somebody", None) if wrong == "take" else ("take-1", "../../home")
+            database.execute(
+                "INSERT INTO takes (id, song_id, about, most_frames, rendition_id, created_at, expires_at) "
+                "VALUES (?, 'song', '{}', 1, ?, 0, 1)",
+                names,
+            )
         if wrong == "result":
             files = {"files": {"converted": "/etc/passwd"}}
             database.execute("UPDATE jobs SET result = ?", (json.dumps(files),))

@@ -2,6 +2,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from pipeline.converters import available
 from pipeline.converters.base import ControlRows, Controls
 from pipeline.converters.blend import Blend
 from pipeline.converters.passthrough import PassThrough
+from pipeline.errors import WeightsCorrupt
 from pipeline.synthetic import sing, vibrato
 from pipeline.voice import Voice
 from realtime.engine import Engine
@@ -269,3 +271,75 @@ async def test_the_engine_reports_what_it_did(make_engine: MakeEngine, aria: Voi
     assert stats.queue_depth == 0
     engine.stop()
     assert not engine.running
+
+
+class Long(PassThrough):
+    """Takes 40 ms at a time, as converters with large networks do."""
+
+    name = "long"
+
+    def __init__(self) -> None:
+        super().__init__(block=1920)
+        self.hop = 1920
+
+
+async def test_a_lane_takes_blocks_of_its_own_and_says_so(make_engine: MakeEngine) -> None:
+    engine, ear = make_engine(converters={"long": lambda block: Long()}), Ear()
+    session = engine.open_session("long", None, Controls(), ear)
+    assert session.block == 1920
+    await feed(engine, {session: song(200)})
+    await until(lambda: len(ear.blocks) == 15)
+    assert [block.position for block in ear.blocks[:3]] == [0, 1920, 3840]
+    assert {len(block.pcm) for block in ear.blocks} == {3840}
+
+
+async def test_lanes_take_turns(make_engine: MakeEngine) -> None:
+    """One that always has a block does not keep the others waiting."""
+    turns: list[str] = []
+
+    class Told(PassThrough):
+        def __init__(self, name: str) -> None:
+            super().__init__(block=480)
+            self.name = name
+
+        def step(self, *args: Any, **options: Any) -> Tensor:
+            turns.append(self.name)
+            return super().step(*args, **options)
+
+    engine = make_engine(converters={name: partial(lambda name, block: Told(name), name) for name in "ab"})
+    ears = Ear(), Ear()
+    sessions = [engine.open_session(name, None, Controls(), ear) for name, ear in zip("ab", ears, strict=True)]
+    await until(lambda: not engine._commands)  # all is set: only blocks are waited for
+    turns.clear()
+    for frame in frames(song(200, 0.04)):
+        for session in sessions:
+            session.inbox.put(frame)
+    engine.wake()
+    await until(lambda: all(len(ear.blocks) == 4 for ear in ears))
+    assert turns == ["a", "b"] * 4
+
+
+async def test_what_a_voice_lacks_ends_its_session_and_no_other(make_engine: MakeEngine) -> None:
+    class Lacking(PassThrough):
+        name = "lacking"
+
+        def step(self, *args: Any, **options: Any) -> Tensor:
+            if live:
+                raise WeightsCorrupt("these weights lack something")
+            return super().step(*args, **options)
+
+    live: list[bool] = []
+    engine = make_engine(
+        converters={"lacking": lambda block: Lacking(), "passthrough": lambda block: PassThrough()}
+    )
+    live.append(True)
+    one, other = Ear(), Ear()
+    sessions = [
+        engine.open_session(n, None, Controls(), e) for n, e in (("lacking", one), ("passthrough", other))
+    ]
+    for frame in frames(song(200, 0.02)):
+        for session in sessions:
+            session.inbox.put(frame)
+    engine.wake()
+    await until(lambda: one.failures and len(other.blocks) == 2)
+    assert engine.running
