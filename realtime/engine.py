@@ -289,11 +289,11 @@ class Engine:
             self._post(self._fail, failed)
         if not blocks:
             return False
-        self._post(self._deliver, blocks)
         ended = self.clock()
         self._step_times.add(ended - began)
         self._blocks += len(blocks)
         self._load.worked(began, ended)
+        self._post(self._deliver, blocks)  # last: whoever hears of them finds them counted
         return True
 
     def _post(self, call: Callable[..., None], *args: Any) -> None:
