@@ -48,6 +48,7 @@ class Room:
         away_s: that a member whose line was lost may take to come back.
         lasting_s: until it is closed, whoever is there.
         idle_s: that it is kept while nobody is there.
+        on_gone: is told who has gone for good.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Room:
         away_s: float,
         lasting_s: float,
         idle_s: float,
+        on_gone: Callable[[Member], None] = lambda member: None,
     ) -> None:
         self.code, self.stage = code, stage
         self.members: list[Member] = []
@@ -69,7 +71,7 @@ class Room:
         self.starts_at: float | None = None  # of the run at hand
         self.closed = False
         self.dropped = 0  # messages of audio that members who have left were too slow for
-        self._clock = clock
+        self._clock, self._on_gone = clock, on_gone
         self._listeners, self._away_s, self._idle_s = listeners, away_s, idle_s
         self._expires_at = clock() + lasting_s
         self._host_until: float | None = clock() + away_s  # so long a place is kept for the host
@@ -183,6 +185,7 @@ class Room:
             self.starts_at = None
         if not self.members:
             self._empty_since = self._clock()
+        self._on_gone(member)
         self.tell()
 
     def sing(self, member: Member, stay: Stay) -> None:
@@ -299,14 +302,16 @@ class Room:
             return
         self.closed = True
         message = protocol.encode("closed", code=code, message=why)
-        for member in list(self.members):
+        for member in self.members:
             self._release(member)
             if member.line is not None:
                 member.dropped += member.line.dropped
                 member.line.send(message)
                 member.line.finish()
             self.dropped += member.dropped
-        self.members.clear()
+        gone, self.members = self.members, []
+        for member in gone:
+            self._on_gone(member)
         self.starts_at = None
 
 
