@@ -96,6 +96,8 @@ class Room:
     def due(self) -> float:
         """When `tick` has something to do next."""
         moments = [self._expires_at]
+        if self._host_until is not None:
+            moments.append(self._host_until)
         moments += [member.until for member in self.members if member.line is None]
         if not self.members:
             moments.append(self._empty_since + self._idle_s)
@@ -108,6 +110,8 @@ class Room:
         now = self._clock()
         for member in [m for m in self.members if m.line is None and m.until <= now]:
             self.leave(member)
+        if self._find_host():
+            self.tell()
         if self.starts_at is not None and self.starts_at + self.stage.seconds + TAIL_S <= now:
             self.stop()
         if now >= self._expires_at:
@@ -130,26 +134,34 @@ class Room:
             if _same(member.token, token):
                 self._come_back(member, line)
                 return member
+        self._find_host()
         is_host = _same(self.host_token, token)
-        if is_host:
-            self._host_until, self.host_token = None, secrets.token_urlsafe()
         if role is Role.SINGER:
-            place = self._free_place()
+            place = self._free_place(0 if is_host or self._host_until is None else 1)
             member = Member(name, role, line, place=place, part=place)
-            if self.host is None and (is_host or self._host_until is None):
-                self.host = member
         else:
             if sum(not member.sings for member in self.members) >= self._listeners:
                 raise RoomFull(role.value, self._listeners)
             member = Member(name, role, line)
         self.members.append(member)
+        if is_host:
+            self._host_until, self.host_token = None, secrets.token_urlsafe()
+            if self.host is None and member.sings:
+                self.host = member
+        self._find_host()
         return member
 
-    def _free_place(self) -> int:
+    def _find_host(self) -> bool:
+        """Let the first singer be host where who opened the room never came to sing; whether that is news."""
         if self._host_until is not None and self._clock() >= self._host_until:
             self._host_until = None
+        if self.host is not None or self._host_until is not None:
+            return False
+        self.host = next((member for member in self.members if member.sings), None)
+        return self.host is not None
+
+    def _free_place(self, kept: int) -> int:
         taken = {member.place for member in self.singers}
-        kept = 0 if self._host_until is None else 1
         free = [place for place in range(PARTS) if place not in taken]
         if len(free) <= kept:
             raise RoomFull(Role.SINGER.value, PARTS)
