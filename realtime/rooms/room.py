@@ -19,6 +19,14 @@ from realtime.sessions import Stay
 COUNTDOWN_S = 4.0  # from the word of the host to the song's first sample
 TAIL_S = 5.0  # after the song's last sample, for what is still on its way
 
+_TAKEN_OVER = protocol.encode(
+    "error",
+    code="taken_over",
+    message="you are in this room by another line, in another tab say",
+    suggestions=["go on there"],
+    fatal=True,
+)
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -171,6 +179,7 @@ class Room:
         before, member.line = member.line, line
         if before is not None:
             member.dropped += before.dropped
+            before.send(_TAKEN_OVER)
             before.finish()
 
     def lose(self, member: Member, line: Line) -> None:

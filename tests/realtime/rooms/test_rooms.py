@@ -109,7 +109,10 @@ async def test_a_newer_line_takes_the_place_of_an_older_one(rooms: Rooms) -> Non
     member = room.join("Ann", Role.LISTENER, old)
     assert room.join("Ann", Role.LISTENER, new, member.token) is member
     assert old.finished
+    error = old.last("error")
+    assert (error["code"], error["fatal"]) == ("taken_over", True)  # so its page does not come back
     assert not new.finished
+    assert new.messages == []
 
 
 async def test_rooms_are_closed_in_time(rooms: Rooms, clock: Clock) -> None:
