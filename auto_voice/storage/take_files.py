@@ -108,14 +108,17 @@ class SamplesFile:
             return file.read(count * self._frame)
 
     def _write(self, there: int, data: bytes) -> None:
-        with self.path.open("ab") as file:
-            try:
+        try:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            with os.fdopen(descriptor, "r+b") as file:
+                file.truncate(there * self._frame)  # half a sample that a crash has left
+                file.seek(there * self._frame)
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            except OSError:
-                os.truncate(self.path, there * self._frame)
-                raise
+        except OSError:
+            os.truncate(self.path, there * self._frame)
+            raise
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
