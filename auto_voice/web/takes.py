@@ -20,6 +20,7 @@ from auto_voice.web.json_body import read_object, text_of
 from auto_voice.web.reception import JOBS
 from auto_voice.web.take_form import read_about, whole_of
 from auto_voice.web.take_view import BASE, folder_of, rendition_of, view
+from auto_voice.web.time_limit import in_time
 from auto_voice.web.validators import InvalidParameter
 
 TAKES = web.AppKey("takes", TakeStore)
@@ -129,7 +130,8 @@ async def add(request: web.Request) -> web.Response:
 async def finish(request: web.Request) -> web.Response:
     """POST /karaoke/takes/{id}/finish: all of it has come; its files have one length from now on."""
     take = await take_of(request)
-    given = await read_object(request, MOST_JSON, '{"frames": 480000}')
+    async with in_time(request):
+        given = await read_object(request, MOST_JSON, '{"frames": 480000}')
     if "frames" not in given:
         raise ApiError("missing_required_field", "frames is missing", "say how many samples the take has")
     frames = whole_of(given, "frames", 1, take.most_frames)
