@@ -64,13 +64,14 @@ export class RoomDesk {
     this.admitted = ''; // by which token of the room
     this.admitting = ''; // by which one that is asked for
     this.bound = ''; // which of them the room knows as whose
+    this.coming = false; // into a room
     this.ready = false;
     this.ticks = 0;
     this.points = { score: 0, streak: 0 };
     this.duet = new Duet(page.lanes);
     this.view = new RoomView({
-      onOpen: () => void this.attempt(() => this.open()),
-      onJoin: (role) => void this.attempt(() => this.join(this.view.code.value, role, null)),
+      onOpen: () => void this.enter(() => this.open()),
+      onJoin: (role) => void this.enter(() => this.join(this.view.code.value, role, null)),
       onLeave: () => this.leave(''),
       onStart: () => this.room?.send({ type: 'start' }),
       onPart: (part) => this.room?.send({ type: 'part', part }),
@@ -115,6 +116,17 @@ export class RoomDesk {
     }
   }
 
+  /** @param {() => Promise<void>} work that leads into a room; one at a time, however often is clicked */
+  async enter(work) {
+    if (this.room || this.coming) return;
+    this.coming = true;
+    try {
+      await this.attempt(work);
+    } finally {
+      this.coming = false;
+    }
+  }
+
   async open() {
     const stage = this.page.stage();
     if (!stage) return;
@@ -128,7 +140,6 @@ export class RoomDesk {
    * @param {string | null} token the host's
    */
   async join(code, role, token) {
-    if (this.room) return;
     this.view.say('');
     const room = new Room(code, {
       onState: () => this.changed(),
