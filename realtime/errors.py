@@ -84,6 +84,15 @@ class RoomFull(RoomError):
         super().__init__("room_full", f"there are {most} {role}s in this room already", advice, fatal=True)
 
 
+class LeftRoom(RoomError):
+    """A guest may sing in a room only."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "left_room", "you have left the room in which you may sing", "come in again by its code", fatal=True
+        )
+
+
 class TooManyRooms(RoomError):
     """The server has as many rooms as it may."""
 

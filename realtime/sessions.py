@@ -18,7 +18,7 @@ from pipeline.converters.base import Controls
 from pipeline.converters.blend import Blend
 from pipeline.voice import Target
 from realtime.engine import Engine
-from realtime.errors import TooManySessions
+from realtime.errors import LiveError, TooManySessions
 from realtime.session import Block, Listener, Session
 
 
@@ -27,6 +27,9 @@ class Holder(Listener, Protocol):
 
     def on_taken_over(self) -> None:
         """Another line speaks for the session from now on."""
+
+    def report(self, problem: LiveError) -> None:
+        """Tell the client about a problem, and hang up if it is fatal."""
 
 
 class Nobody:
@@ -66,7 +69,7 @@ class Sessions:
         resume_seconds: how long a parked session is kept; at 0, none is parked.
         clock: seconds, monotonic.
         per_client: sessions that one client may have at a time; 0: as many as there is room for.
-        most_of: the same of a client, where not all are equal.
+        most_of: the same of a client, where not all are equal; raises LiveError for one that may have none.
     """
 
     def __init__(
@@ -108,6 +111,7 @@ class Sessions:
 
         Raises:
             ServerFull: it is full even so. TooManySessions: this client has as many as it may.
+            LiveError: `most_of` refuses it.
         """
         most = 0 if client is None else self._most_of(client)
         if most:
@@ -157,6 +161,13 @@ class Sessions:
         self.engine.close_session(stay.session)
         self._stays.pop(stay.token, None)
         self._arm()
+
+    def end(self, client: str, problem: LiveError) -> None:
+        """End the sessions of a client, parked or not, and tell it why."""
+        for stay in [stay for stay in self._stays.values() if stay.client == client]:
+            if stay.holder is not None:
+                stay.holder.report(problem)
+            self.free(stay)
 
     def sweep(self) -> None:
         """Free what has been parked for too long, and forget what was closed meanwhile."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +18,7 @@ from auto_voice.storage.errors import StorageError
 RATE = 48_000
 CHANNELS = {"dry": 1, "voice": 1, "mix": 2}
 BLOCK = 1 << 16  # samples
+POLL_S = 0.1  # until a lock is asked for again
 
 Piece = Literal["dry", "voice", "mix"]
 
@@ -50,13 +52,16 @@ class SamplesFile:
         except FileNotFoundError:
             return 0
 
-    def append(self, position: int, data: bytes, most_frames: int) -> int:
+    def append(
+        self, position: int, data: bytes, most_frames: int, check: Callable[[], None] = lambda: None
+    ) -> int:
         """Add samples; what is there already may be sent again, as it was.
 
         Args:
             position: the sample of the take with which `data` begins.
             data: whole samples.
             most_frames: as long as the track may get.
+            check: raises where nothing may be added any more; nobody else adds or cuts meanwhile.
 
         Returns:
             Samples that are there now, on disk.
@@ -74,6 +79,7 @@ class SamplesFile:
             )
         count = len(data) // self._frame
         with self._alone():
+            check()
             there = self.frames
             if position > there:
                 message = f"the samples from {there} to {position} have not come yet"
@@ -89,9 +95,10 @@ class SamplesFile:
             return there + count - known
 
     def cut(self, frames: int) -> None:
-        """End after `frames` samples."""
+        """End after `frames` samples; a track of which nothing has come stays so."""
         with self._alone():
-            os.truncate(self.path, frames * self._frame)
+            if self.path.exists():
+                os.truncate(self.path, frames * self._frame)
 
     def blocks(self, frames: int) -> Iterator[NDArray[np.float32]]:
         """The first `frames` samples as (channels, up to BLOCK); silence where the file ends before."""
@@ -108,14 +115,17 @@ class SamplesFile:
             return file.read(count * self._frame)
 
     def _write(self, there: int, data: bytes) -> None:
-        with self.path.open("ab") as file:
-            try:
+        try:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            with os.fdopen(descriptor, "r+b") as file:
+                file.truncate(there * self._frame)  # half a sample that a crash has left
+                file.seek(there * self._frame)
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            except OSError:
-                os.truncate(self.path, there * self._frame)
-                raise
+        except OSError:
+            os.truncate(self.path, there * self._frame)
+            raise
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -123,3 +133,20 @@ class SamplesFile:
         with self.path.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+@asynccontextmanager
+async def finishing(folder: Path) -> AsyncIterator[None]:
+    """Wait for whoever else finishes the take of a folder, in this process or another, and keep others waiting.
+
+    Raises:
+        FileNotFoundError: the folder is gone.
+    """
+    with (folder / "finish.lock").open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                await asyncio.sleep(POLL_S)
+        yield

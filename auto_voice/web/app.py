@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -58,7 +59,7 @@ from auto_voice.web.cloning import Cloning
 from auto_voice.web.collectors import RoomsCollector
 from auto_voice.web.current import CURRENT, ENDING
 from auto_voice.web.errors import errors_as_json
-from auto_voice.web.guests import ROOMS, most_sessions
+from auto_voice.web.guests import ROOMS, most_sessions, send_away
 from auto_voice.web.origins import check_origin
 from auto_voice.web.rates import RATES, RateLimits, limit_guesses, limit_rates
 from auto_voice.web.request_ids import name_request
@@ -242,12 +243,13 @@ def create_app(
     app[trying.TRYING] = Apart(1, settings.limits.upload_memory_mb)
     app[trying.WAITING] = []
     app[websocket_handler.ENGINE] = engine
-    app[websocket_handler.SESSIONS] = Sessions(
+    app[ROOMS] = all_rooms = Rooms(_bounds(settings), 0 if share is None else share.index)
+    app[websocket_handler.SESSIONS] = sessions = Sessions(
         engine,
         settings.live.resume_seconds,
-        most_of=lambda client: most_sessions(client, settings.live.sessions_per_client),
+        most_of=lambda client: most_sessions(client, settings.live.sessions_per_client, all_rooms),
     )
-    app[ROOMS] = Rooms(_bounds(settings), 0 if share is None else share.index)
+    all_rooms.on_gone = partial(send_away, sessions)
     app[websocket_handler.RESOLVE_VOICE] = _resolver(store)
     app[websocket_handler.CONVERSATIONS] = {}
     app[reception.JOBS] = JobStore(settings.database_url)

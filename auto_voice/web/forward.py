@@ -14,6 +14,7 @@ import aiohttp
 from aiohttp import WSMsgType, web
 
 from auto_voice.share import Share
+from realtime import protocol
 from realtime.rooms.codes import process_of, read_code
 
 COOKIE = "autovoice_process"
@@ -142,10 +143,10 @@ async def _bridge(
 ) -> web.StreamResponse:
     """Stand between a client and another process until one of them closes."""
     try:
-        there = await session.ws_connect(url, headers=headers, compress=0, max_msg_size=0)
+        there = await session.ws_connect(url, headers=headers, compress=0, max_msg_size=0)  # ours
     except aiohttp.WSServerHandshakeError as refused:
         return web.Response(status=refused.status)
-    here = web.WebSocketResponse(compress=False, max_msg_size=0, timeout=CLOSE_S)
+    here = web.WebSocketResponse(compress=False, max_msg_size=2 * protocol.MAX_MESSAGE, timeout=CLOSE_S)
     await here.prepare(request)
     ways = {asyncio.create_task(_pass_on(here, there)), asyncio.create_task(_pass_on(there, here))}
     try:

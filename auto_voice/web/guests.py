@@ -10,13 +10,17 @@ from aiohttp import web
 
 from auto_voice.storage.users import Principal, Role
 from auto_voice.web.tokens import Signer
+from realtime.errors import LeftRoom
+from realtime.rooms.member import Member
 from realtime.rooms.room import Room
 from realtime.rooms.rooms import Rooms
+from realtime.sessions import Sessions
 
 ROOMS = web.AppKey("rooms", Rooms)
 COOKIE = "autovoice_guest"
 PURPOSE = "guest"
-PREFIX = "guest-"  # of the names of guests
+PREFIX = "_guest-"  # of the names of guests; no user's name begins so
+CLIENT = f"user {PREFIX}"  # as `rates.client_of` names them
 LIVE_DOORS = (("GET", "/ws/live"), ("POST", "/api/v1/live/offer"))  # in the process that has the room
 DOORS = (*LIVE_DOORS, ("GET", "/api/v1/live/ice-servers"), ("GET", "/api/v1/voice/profiles"))
 
@@ -57,11 +61,24 @@ def guest_of(request: web.Request, signer: Signer) -> Principal | None:
     return Principal(f"{PREFIX}{member_id}", Role.USER, "")
 
 
-def most_sessions(client: str, most: int) -> int:
-    """Live sessions that a client may have at a time: a guest sings once.
+def most_sessions(client: str, most: int, rooms: Rooms) -> int:
+    """Live sessions that a client may have at a time: a guest sings once, as long as they are in a room.
 
     Args:
         client: as `rates.client_of` names it.
         most: of those who are no guests; 0: any number.
+        rooms: of this process.
+
+    Raises:
+        LeftRoom: a guest who came through the door, and has left since.
     """
-    return 1 if client.startswith(f"user {PREFIX}") else most
+    if not client.startswith(CLIENT):
+        return most
+    if not rooms.sings(client.removeprefix(CLIENT)):
+        raise LeftRoom
+    return 1
+
+
+def send_away(sessions: Sessions, member: Member) -> None:
+    """End what a guest sings by: they are in no room any more. Those who have a key go on."""
+    sessions.end(f"{CLIENT}{member.member_id}", LeftRoom())

@@ -9,7 +9,7 @@ from pathlib import Path
 from aiohttp import web
 
 from auto_voice.songbook import copy_upload
-from auto_voice.storage.take_files import CHANNELS, RATE, SamplesFile
+from auto_voice.storage.take_files import CHANNELS, RATE, SamplesFile, finishing
 from auto_voice.storage.takes import Take, TakeFinished, TakeNotFound, TakeStore
 from auto_voice.take_sound import SONG, fit_accompaniment
 from auto_voice.web import karaoke, uploads, validators
@@ -20,6 +20,7 @@ from auto_voice.web.json_body import read_object, text_of
 from auto_voice.web.reception import JOBS
 from auto_voice.web.take_form import read_about, whole_of
 from auto_voice.web.take_view import BASE, folder_of, rendition_of, view
+from auto_voice.web.time_limit import in_time
 from auto_voice.web.validators import InvalidParameter
 
 TAKES = web.AppKey("takes", TakeStore)
@@ -100,7 +101,7 @@ async def add(request: web.Request) -> web.Response:
             "file_not_found", f"nothing is sent as {name[:64]!r}", f"there are {', '.join(CHANNELS)}"
         )
     position = validators.whole(request.query, "position", 0, 0, take.most_frames)
-    folder, most = folder_of(request, take), take.most_frames
+    folder, most, store = folder_of(request, take), take.most_frames, request.app[TAKES]
     if rendition_wanted(request) == "quality":
         if name != "mix" or take.rendition_id is None or take.frames is None:
             raise ApiError("file_not_found", "of a take that was sung again, only the mix can be sent")
@@ -114,8 +115,13 @@ async def add(request: web.Request) -> web.Response:
             raise ApiError("file_too_large", f"a piece may have {MOST_CHUNK} bytes", "send smaller ones")
     await _room(folder.parent)
     track = SamplesFile(folder / f"{name}.pcm", CHANNELS[name])
+
+    def check() -> None:
+        if take.frames is None and store.get(take.id).frames is not None:
+            raise TakeFinished  # while this piece was on its way
+
     try:
-        received = await asyncio.to_thread(track.append, position, bytes(data), most)
+        received = await asyncio.to_thread(track.append, position, bytes(data), most, check)
     except FileNotFoundError as problem:
         raise gone() from problem
     return web.json_response({"take_id": take.id, "track": name, "received": received})
@@ -124,14 +130,25 @@ async def add(request: web.Request) -> web.Response:
 async def finish(request: web.Request) -> web.Response:
     """POST /karaoke/takes/{id}/finish: all of it has come; its files have one length from now on."""
     take = await take_of(request)
-    given = await read_object(request, MOST_JSON, '{"frames": 480000}')
+    async with in_time(request):
+        given = await read_object(request, MOST_JSON, '{"frames": 480000}')
     if "frames" not in given:
         raise ApiError("missing_required_field", "frames is missing", "say how many samples the take has")
     frames = whole_of(given, "frames", 1, take.most_frames)
+    try:
+        async with finishing(folder_of(request, take)):
+            ended = await _finished(request, await take_of(request), frames)
+    except FileNotFoundError as problem:
+        raise gone() from problem
+    return web.json_response(await view(request, ended))
+
+
+async def _finished(request: web.Request, take: Take, frames: int) -> Take:
+    """Finish a take, if nobody has; nobody else does meanwhile."""
     if take.frames is not None:
         if frames < take.frames:
             raise TakeFinished
-        return web.json_response(await view(request, take))  # the answer to the first time was lost
+        return take  # the answer to the first time was lost
     if frames < LEAST_FRAMES:
         raise ApiError("audio_too_short", f"the take has {frames / RATE:.1f} s", "sing a second at least")
     folder, settings = folder_of(request, take), request.app[CURRENT].settings
@@ -157,9 +174,9 @@ async def finish(request: web.Request) -> web.Response:
         frames,
     )
     ended = await asyncio.to_thread(request.app[TAKES].finish, take.id, length, settings.cache.kept_s("take"))
-    for name in wanted:
-        await asyncio.to_thread(files[name].cut, length)
-    return web.json_response(await view(request, ended))
+    for name, file in files.items():  # a mix that came too late is none
+        await asyncio.to_thread(file.cut, length if name in wanted else 0)
+    return ended
 
 
 async def take_of(request: web.Request) -> Take:

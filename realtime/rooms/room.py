@@ -19,6 +19,14 @@ from realtime.sessions import Stay
 COUNTDOWN_S = 4.0  # from the word of the host to the song's first sample
 TAIL_S = 5.0  # after the song's last sample, for what is still on its way
 
+_TAKEN_OVER = protocol.encode(
+    "error",
+    code="taken_over",
+    message="you are in this room by another line, in another tab say",
+    suggestions=["go on there"],
+    fatal=True,
+)
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -48,6 +56,7 @@ class Room:
         away_s: that a member whose line was lost may take to come back.
         lasting_s: until it is closed, whoever is there.
         idle_s: that it is kept while nobody is there.
+        on_gone: is told who has gone for good.
     """
 
     def __init__(
@@ -60,6 +69,7 @@ class Room:
         away_s: float,
         lasting_s: float,
         idle_s: float,
+        on_gone: Callable[[Member], None] = lambda member: None,
     ) -> None:
         self.code, self.stage = code, stage
         self.members: list[Member] = []
@@ -69,7 +79,7 @@ class Room:
         self.starts_at: float | None = None  # of the run at hand
         self.closed = False
         self.dropped = 0  # messages of audio that members who have left were too slow for
-        self._clock = clock
+        self._clock, self._on_gone = clock, on_gone
         self._listeners, self._away_s, self._idle_s = listeners, away_s, idle_s
         self._expires_at = clock() + lasting_s
         self._host_until: float | None = clock() + away_s  # so long a place is kept for the host
@@ -94,6 +104,8 @@ class Room:
     def due(self) -> float:
         """When `tick` has something to do next."""
         moments = [self._expires_at]
+        if self._host_until is not None:
+            moments.append(self._host_until)
         moments += [member.until for member in self.members if member.line is None]
         if not self.members:
             moments.append(self._empty_since + self._idle_s)
@@ -106,6 +118,8 @@ class Room:
         now = self._clock()
         for member in [m for m in self.members if m.line is None and m.until <= now]:
             self.leave(member)
+        if self._find_host():
+            self.tell()
         if self.starts_at is not None and self.starts_at + self.stage.seconds + TAIL_S <= now:
             self.stop()
         if now >= self._expires_at:
@@ -128,26 +142,34 @@ class Room:
             if _same(member.token, token):
                 self._come_back(member, line)
                 return member
+        self._find_host()
         is_host = _same(self.host_token, token)
-        if is_host:
-            self._host_until, self.host_token = None, secrets.token_urlsafe()
         if role is Role.SINGER:
-            place = self._free_place()
+            place = self._free_place(0 if is_host or self._host_until is None else 1)
             member = Member(name, role, line, place=place, part=place)
-            if self.host is None and (is_host or self._host_until is None):
-                self.host = member
         else:
             if sum(not member.sings for member in self.members) >= self._listeners:
                 raise RoomFull(role.value, self._listeners)
             member = Member(name, role, line)
         self.members.append(member)
+        if is_host:
+            self._host_until, self.host_token = None, secrets.token_urlsafe()
+            if self.host is None and member.sings:
+                self.host = member
+        self._find_host()
         return member
 
-    def _free_place(self) -> int:
+    def _find_host(self) -> bool:
+        """Let the first singer be host where who opened the room never came to sing; whether that is news."""
         if self._host_until is not None and self._clock() >= self._host_until:
             self._host_until = None
+        if self.host is not None or self._host_until is not None:
+            return False
+        self.host = next((member for member in self.members if member.sings), None)
+        return self.host is not None
+
+    def _free_place(self, kept: int) -> int:
         taken = {member.place for member in self.singers}
-        kept = 0 if self._host_until is None else 1
         free = [place for place in range(PARTS) if place not in taken]
         if len(free) <= kept:
             raise RoomFull(Role.SINGER.value, PARTS)
@@ -157,6 +179,7 @@ class Room:
         before, member.line = member.line, line
         if before is not None:
             member.dropped += before.dropped
+            before.send(_TAKEN_OVER)
             before.finish()
 
     def lose(self, member: Member, line: Line) -> None:
@@ -183,6 +206,7 @@ class Room:
             self.starts_at = None
         if not self.members:
             self._empty_since = self._clock()
+        self._on_gone(member)
         self.tell()
 
     def sing(self, member: Member, stay: Stay) -> None:
@@ -299,14 +323,16 @@ class Room:
             return
         self.closed = True
         message = protocol.encode("closed", code=code, message=why)
-        for member in list(self.members):
+        for member in self.members:
             self._release(member)
             if member.line is not None:
                 member.dropped += member.line.dropped
                 member.line.send(message)
                 member.line.finish()
             self.dropped += member.dropped
-        self.members.clear()
+        gone, self.members = self.members, []
+        for member in gone:
+            self._on_gone(member)
         self.starts_at = None
 
 

@@ -53,11 +53,15 @@ class Rooms:
         bounds: for rooms that are opened from now on.
         process: which of several server processes this is.
         clock: seconds, monotonic.
+
+    Attributes:
+        on_gone: is told of members who have left for good, or whose room was closed.
     """
 
     def __init__(self, bounds: Bounds, process: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
         self.bounds = bounds
         self.clock = clock
+        self.on_gone: Callable[[Member], None] = lambda member: None
         self._process = process
         self._rooms: dict[str, Room] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -86,6 +90,7 @@ class Rooms:
             away_s=self.bounds.away_s,
             lasting_s=3600 * self.bounds.hours,
             idle_s=IDLE_S,
+            on_gone=self._gone,
         )
         self._rooms[code] = room
         self.arm()
@@ -108,6 +113,10 @@ class Rooms:
         """Somebody in a room."""
         room = self._rooms.get(code)
         return None if room is None else next((m for m in room.members if m.member_id == member_id), None)
+
+    def sings(self, member_id: str) -> bool:
+        """Whether somebody of that id is in a room to sing."""
+        return any(m.member_id == member_id and m.sings for room in self._rooms.values() for m in room.members)
 
     def end_song(self, song_id: str) -> None:
         """Close the rooms of a song that is gone."""
@@ -132,6 +141,9 @@ class Rooms:
             if room.closed:
                 self._forget(room)
         self.arm()
+
+    def _gone(self, member: Member) -> None:
+        self.on_gone(member)
 
     def _forget(self, room: Room) -> None:
         self._past_dropped += room.dropped

@@ -119,8 +119,9 @@ class Visit:
                 member.ready = message.ready
                 room.tell()
         elif isinstance(message, messages.TakePart):
-            member.part = message.part
-            room.tell()
+            if member.part != message.part:
+                member.part = message.part
+                room.tell()
         elif isinstance(message, messages.Anchor):
             room.anchor(member, message.run, message.position)
         elif isinstance(message, messages.Score):

@@ -52,6 +52,7 @@ const WORDS = {
   no_voices: ['The list of voices did not load', 'Is the server running? It is asked again every few seconds.'],
   server_full: ['The server is full', 'Every place is taken. You are let in as soon as one is free.'],
   too_many_sessions: ['You are singing elsewhere', 'End the session in another tab or on another device. You are let in as soon as it is over.'],
+  left_room: ['You are not in the room any more', 'Without a key, singing is for who is in a room: come in again by its code.'],
   connection_lost: ['The connection is lost', 'Reconnecting by itself; your settings stay as they are, and a recording goes on.'],
   voice_not_found: [
     'A voice is no longer there',

@@ -38,6 +38,13 @@ def test_it_is_read_in_blocks_and_ends_in_silence(tmp_path: Path) -> None:
     assert track.frames == 7
 
 
+def test_half_a_sample_that_a_crash_has_left_moves_nothing(tmp_path: Path) -> None:
+    track = SamplesFile(tmp_path / "mix.pcm", 2)
+    track.path.write_bytes(b"abcdef")
+    assert track.append(1, b"ghij", 10) == 2
+    assert track.path.read_bytes() == b"abcdghij"
+
+
 def test_what_does_not_fit_changes_nothing(tmp_path: Path) -> None:
     track = SamplesFile(tmp_path / "dry.pcm", 1)
     track.append(0, b"abcd", 10)

@@ -20,6 +20,7 @@ from auto_voice.web.current import CURRENT
 from auto_voice.web.guests import COOKIE
 from auto_voice.web.guests import ROOMS as ALL_ROOMS
 from auto_voice.web.reception import JOBS
+from auto_voice.web.websocket_handler import ENGINE
 from tests.auto_voice.web.conftest import Client, Serve
 from tests.auto_voice.web.test_live import SONG, sing_to
 from tests.live import until
@@ -259,6 +260,49 @@ async def test_who_has_the_code_needs_no_key_to_sing(serve: Serve) -> None:
         assert await hear_end(bo)
         with pytest.raises(aiohttp.WSServerHandshakeError, match="401"):
             await client.ws_connect("/ws/live")
+
+
+async def test_a_guest_who_leaves_sings_no_more(serve: Serve) -> None:
+    client = await serve(**IDLE, SECURITY__API_KEY_REQUIRED="true")
+    client.app[USERS].create_user("ann", Role.USER)
+    ann = {"X-API-Key": client.app[USERS].create_key("ann")[0]}
+    room = await open_room(client, stage(client, "ann"), headers=ann)
+    code = room["code"]
+    engine, left = client.app[ENGINE], {"code": "left_room", "fatal": True}
+    for says_sing in (True, False):
+        async with inside(client, code, name="Bo") as (bo, joined):
+            assert (await ask(client, "POST", f"{ROOMS}/{code}/singer", json={"token": joined["token"]}))[
+                0
+            ] == 200
+            async with (
+                client.ws_connect("/ws/live", compress=0) as live,
+                client.ws_connect("/ws/live", compress=0) as waiting,
+            ):
+                started = await start_live(live)
+                if says_sing:
+                    await say(bo, "sing", session=started["token"])
+                await say(bo, "leave")
+                error = await hear(live, "error")
+                assert {name: error[name] for name in left} == left
+                assert await hear_end(live)
+                assert engine.sessions == []
+                await say(waiting, "hello", version=1, client="test")
+                await say(waiting, "start", voice="aria", converter="passthrough")
+                assert (await hear(waiting, "error"))["code"] == "left_room"
+    async with (
+        inside(client, code, token=room["token"]) as (host, _),
+        inside(client, code, name="Bo") as (_, joined),
+    ):
+        await ask(client, "POST", f"{ROOMS}/{code}/singer", json={"token": joined["token"]})
+        async with (
+            client.ws_connect("/ws/live", compress=0) as bos,
+            client.ws_connect("/ws/live", compress=0, headers=ann) as anns,
+        ):
+            await start_live(bos)
+            await start_live(anns)
+            await say(host, "close")
+            assert (await hear(bos, "error"))["code"] == "left_room"
+            assert len(engine.sessions) == 1  # who has a key goes on
 
 
 async def test_who_guesses_codes_is_listened_to_no_more(serve: Serve) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,6 +89,48 @@ async def test_a_take_is_finished_once_all_of_it_has_come(server: Client, song_i
     ):
         status, refused = await ask(server, "PUT" if "data" in more else "POST", path, **more)
         assert (status, refused["error"]) == (409, "take_finished")
+
+
+async def test_a_take_that_is_finished_twice_at_once_is_finished_once(
+    server: Client, song_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_id, data = await begin(server, song_id), sung()
+    for track in ("dry", "voice"):
+        await send(server, take_id, track, data)
+    fits, body = [], {"json": {"frames": FRAMES}}
+    within_limits = web_takes.uploads.within_limits
+
+    async def counted(*args: Any) -> Any:
+        fits.append(args[-1])
+        return await within_limits(*args)
+
+    monkeypatch.setattr(web_takes.uploads, "within_limits", counted)
+    finish = f"{TAKES}/{take_id}/finish"
+    answers = await asyncio.gather(*(ask(server, "POST", finish, **body) for _ in range(3)))
+    assert [(status, take["frames"]) for status, take in answers] == [(200, FRAMES)] * 3
+    assert fits == [FRAMES]
+
+
+async def test_a_piece_that_comes_in_while_a_take_is_finished_is_refused(server: Client, song_id: str) -> None:
+    take_id, data = await begin(server, song_id), sung()
+    for track in ("dry", "voice"):
+        await send(server, take_id, track, data)
+    finished = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"\0"
+        await finished.wait()
+        yield b"\0"
+
+    path = f"{TAKES}/{take_id}/audio/dry"
+    sending = asyncio.create_task(ask(server, "PUT", path, params={"position": str(FRAMES)}, data=slow()))
+    await asyncio.sleep(0.2)  # it has passed the first look
+    assert (await ask(server, "POST", f"{TAKES}/{take_id}/finish", json={"frames": FRAMES}))[0] == 200
+    finished.set()
+    status, refused = await sending
+    assert (status, refused["error"]) == (409, "take_finished")
+    folder = server.app[CURRENT].settings.storage.results_dir / take_id
+    assert (folder / "dry.pcm").stat().st_size == 2 * FRAMES
 
 
 async def test_what_is_longer_than_the_song_is_cut_or_refused(server: Client, song_id: str) -> None:

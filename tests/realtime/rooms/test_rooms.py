@@ -51,6 +51,36 @@ async def test_the_host_has_a_place_whoever_comes_first(rooms: Rooms, clock: Clo
     assert other.join("Cy", Role.SINGER, Ear()) is other.host  # the one who opened it never came
 
 
+async def test_a_guest_is_host_where_who_opened_the_room_never_comes(rooms: Rooms, clock: Clock) -> None:
+    room = rooms.open(STAGE)
+    ear = Ear()
+    guest = room.join("Bo", Role.SINGER, ear)
+    assert room.host is None
+    assert room.due == clock.now + BOUNDS.away_s
+    clock.now += BOUNDS.away_s
+    rooms.sweep()
+    assert room.host is guest
+    assert ear.last("room")["members"][0]["host"] is True
+    assert room.due > clock.now  # nothing more is to be done
+
+
+async def test_the_token_of_the_host_is_good_until_it_has_let_somebody_in(rooms: Rooms) -> None:
+    room = rooms.open(STAGE)
+    for _ in range(BOUNDS.listeners):
+        room.join("Cy", Role.LISTENER, Ear())
+    guest = room.join("Bo", Role.SINGER, Ear())
+    secret = room.host_token
+    with pytest.raises(RoomFull):
+        room.join("Ann", Role.LISTENER, Ear(), secret)
+    host = room.join("Ann", Role.SINGER, Ear(), secret)
+    assert room.host is host
+    assert room.host_token != secret
+    other = rooms.open(STAGE)
+    guest = other.join("Bo", Role.SINGER, Ear())
+    other.join("Ann", Role.LISTENER, Ear(), other.host_token)
+    assert other.host is guest  # who opened it only listens
+
+
 async def test_who_loses_the_line_comes_back_or_loses_the_place(rooms: Rooms, clock: Clock) -> None:
     room = rooms.open(STAGE)
     lines = [Ear(dropped=3), Ear(), Ear()]
@@ -79,7 +109,10 @@ async def test_a_newer_line_takes_the_place_of_an_older_one(rooms: Rooms) -> Non
     member = room.join("Ann", Role.LISTENER, old)
     assert room.join("Ann", Role.LISTENER, new, member.token) is member
     assert old.finished
+    error = old.last("error")
+    assert (error["code"], error["fatal"]) == ("taken_over", True)  # so its page does not come back
     assert not new.finished
+    assert new.messages == []
 
 
 async def test_rooms_are_closed_in_time(rooms: Rooms, clock: Clock) -> None:

@@ -187,6 +187,17 @@ async def test_what_cannot_be_is_said(house: House) -> None:
     assert {guest.ear.last("closed")["code"] for guest in (ann, bo, cy)} == {"room_closed"}
 
 
+async def test_what_changes_nothing_is_told_to_nobody(house: House) -> None:
+    ann = await house.enter(token=house.room.host_token)
+    cy = await house.enter(role="listener", name="Cy")
+    await ann.say("part", part=1)
+    told = len(cy.ear.messages)
+    assert cy.ear.last("room")["members"][0]["part"] == 1
+    await ann.say("part", part=1)
+    await ann.say("ready", ready=False)
+    assert len(cy.ear.messages) == told
+
+
 async def test_a_song_that_is_gone_is_not_begun(house: House) -> None:
     ann, _ = await house.singer(token=house.room.host_token)
     house.gone = True

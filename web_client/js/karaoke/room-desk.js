@@ -62,14 +62,16 @@ export class RoomDesk {
     this.sent = ''; // the last anchor
     this.token = ''; // of the live session by which is sung here
     this.admitted = ''; // by which token of the room
+    this.admitting = ''; // by which one that is asked for
     this.bound = ''; // which of them the room knows as whose
+    this.coming = false; // into a room
     this.ready = false;
     this.ticks = 0;
     this.points = { score: 0, streak: 0 };
     this.duet = new Duet(page.lanes);
     this.view = new RoomView({
-      onOpen: () => void this.attempt(() => this.open()),
-      onJoin: (role) => void this.attempt(() => this.join(this.view.code.value, role, null)),
+      onOpen: () => void this.enter(() => this.open()),
+      onJoin: (role) => void this.enter(() => this.join(this.view.code.value, role, null)),
       onLeave: () => this.leave(''),
       onStart: () => this.room?.send({ type: 'start' }),
       onPart: (part) => this.room?.send({ type: 'part', part }),
@@ -114,6 +116,17 @@ export class RoomDesk {
     }
   }
 
+  /** @param {() => Promise<void>} work that leads into a room; one at a time, however often is clicked */
+  async enter(work) {
+    if (this.room || this.coming) return;
+    this.coming = true;
+    try {
+      await this.attempt(work);
+    } finally {
+      this.coming = false;
+    }
+  }
+
   async open() {
     const stage = this.page.stage();
     if (!stage) return;
@@ -127,7 +140,6 @@ export class RoomDesk {
    * @param {string | null} token the host's
    */
   async join(code, role, token) {
-    if (this.room) return;
     this.view.say('');
     const room = new Room(code, {
       onState: () => this.changed(),
@@ -198,13 +210,11 @@ export class RoomDesk {
     const { room } = this;
     if (!room) return;
     const { me } = room;
-    if (me && this.admitted !== room.token) {
-      this.admitted = room.token;
+    if (!room.up) this.bound = this.sent = ''; // what is said now does not arrive
+    if (me && room.up && this.admitted !== room.token && this.admitting !== room.token) {
       sessionStorage.setItem(`room ${room.code} ${me.role}`, room.token);
-      if (me.role === 'singer') void this.attempt(async () => {
-        await room.becomeSinger();
-        this.page.loadVoices();
-      });
+      if (me.role === 'singer') void this.attempt(() => this.admit(room));
+      else this.admitted = room.token;
     }
     this.duet.show(room, this.song, room.state?.semitones ?? 0, room.state?.tempo ?? 100);
     this.view.show(room, this.page.voices(), this.song?.parts?.length ?? 1);
@@ -219,6 +229,19 @@ export class RoomDesk {
     }
     this.page.changed();
     this.tick();
+  }
+
+  /** @param {Room} room that is to let this browser sing; asked again at the next change where that failed */
+  async admit(room) {
+    const { token } = room;
+    this.admitting = token;
+    try {
+      await room.becomeSinger();
+      this.admitted = token;
+    } finally {
+      if (this.admitting === token) this.admitting = '';
+    }
+    this.page.loadVoices();
   }
 
   tellReady() {
@@ -239,7 +262,7 @@ export class RoomDesk {
   }
 
   bind() {
-    if (!this.room || !this.token) return;
+    if (!this.room?.up || !this.token) return;
     this.bound = this.room.myId + this.token;
     this.sent = '';
     this.room.send({ type: 'sing', session: this.token });
@@ -299,9 +322,9 @@ export class RoomDesk {
   /** @param {number} position the live session's captured sample that belongs to the song's first one */
   anchor(position) {
     const anchor = { type: 'anchor', run: this.run, position };
-    if (!this.run || this.sent === JSON.stringify(anchor)) return;
+    if (!this.run || !this.room?.up || this.sent === JSON.stringify(anchor)) return;
     this.sent = JSON.stringify(anchor);
-    this.room?.send(anchor);
+    this.room.send(anchor);
   }
 
   /** Who sings here has stopped. */
