@@ -47,7 +47,7 @@ def submit(settings: Settings, store: JobStore, seconds: float, **parameters: ob
     return store.submit("song", {"request": asdict(request), "upload": "upload.wav"}, job_id="conv-1").id
 
 
-def wait(condition: Callable[[], bool], seconds: float = 90) -> None:
+def wait(condition: Callable[[], bool], seconds: float = 150) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
