@@ -105,8 +105,9 @@ def test_voices_as_servers_describe_them(modules: Page) -> None:
           ];
         }"""
     )
-    assert voices[0] == {"id": "a", "name": "Ann", "description": "", "range": "A2–E4", "own": False}
-    assert voices[1] == {"id": "b", "name": "Bob", "description": "", "range": "", "own": True}
+    recorded = {"kind": "recording", "model": None, "needs": "", "picture": "", "settings": None}
+    assert voices[0] == recorded | {"id": "a", "name": "Ann", "description": "", "range": "A2–E4", "own": False}
+    assert voices[1] == recorded | {"id": "b", "name": "Bob", "description": "", "range": "", "own": True}
     assert (voices[2]["name"], voices[2]["own"]) == ("Unnamed voice", True)
 
 

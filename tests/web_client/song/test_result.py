@@ -190,6 +190,8 @@ def test_a_server_that_goes_away_and_comes_back(
     page = go(open_page(browser, strict=False), f"{songs.url}/song")
     convert(page, recordings_folder / "long.flac")
     wait_until(page, lambda shown: shown["status"] == "processing", 60)
+    assert songs.process is not None
+    songs.process.kill()  # one that ends in order finishes its songs first
     songs.stop()
     page.wait_for_selector("#job-failure[data-code=no_answer]")
     assert "does not answer" in page.inner_text("#job-failure")
