@@ -20,13 +20,7 @@ def shared(folder: Path) -> Iterator[None]:
         SettingsError: a backup is being restored into it.
         OSError: it cannot be written to.
     """
-    with (folder / NAME).open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError as problem:
-            raise SettingsError(
-                f"a backup is being restored into {folder}", "start again when it is"
-            ) from problem
+    with _held(folder, fcntl.LOCK_SH, f"a backup is being restored into {folder}", "start again when it is"):
         yield
 
 
@@ -38,11 +32,15 @@ def alone(folder: Path) -> Iterator[None]:
         SettingsError: a server works on it.
         OSError: it cannot be written to.
     """
+    with _held(folder, fcntl.LOCK_EX, f"a server works on {folder}", "end it first: systemctl stop autovoice"):
+        yield
+
+
+@contextmanager
+def _held(folder: Path, lock: int, taken: str, advice: str) -> Iterator[None]:
     with (folder / NAME).open("a") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, lock | fcntl.LOCK_NB)
         except BlockingIOError as problem:
-            raise SettingsError(
-                f"a server works on {folder}", "end it first: systemctl stop autovoice"
-            ) from problem
+            raise SettingsError(taken, advice) from problem
         yield
