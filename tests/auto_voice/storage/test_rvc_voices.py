@@ -46,7 +46,7 @@ def test_all_who_sing_a_voice_share_its_network(store: ProfileStore, tmp_path: P
     second = sung(store, profile_id)
     assert second.synthesiser is first.synthesiser
     assert second.retrieval is first.retrieval
-    assert (second.name, second.settings.pitch_semitones, second.median_f0_hz) == ("Ann", 5, 200)
+    assert (second.name, second.settings.pitch_semitones, second.settings.median_f0_hz) == ("Ann", 5, 200)
 
 
 def test_what_nobody_sings_is_kept_up_to_some_bytes(store: ProfileStore, tmp_path: Path) -> None:
