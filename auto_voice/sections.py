@@ -85,6 +85,7 @@ class LimitSettings(Section):
     max_queue_size: int = Field(gt=0)
     requests_per_hour: int = Field(gt=0)
     takes_per_user: int = Field(gt=0)
+    take_minutes_per_user: float = Field(gt=0)
 
 
 class IceServerSettings(Section):

@@ -6,12 +6,16 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from auto_voice.settings import Settings
-from auto_voice.storage.take_files import RATE, SamplesFile
+from auto_voice.storage.take_files import BLOCK, RATE, SamplesFile
+
+if TYPE_CHECKING:
+    from pipeline.song.track import Track
 
 Float = NDArray[np.float32]
 
@@ -115,7 +119,6 @@ def _blocks(wanted: Wanted) -> Iterator[Float]:
 
 def _put_over(wanted: Wanted, song: Path, target: Path) -> None:
     """The mix for a take whose page has sent none: as its faders stood, without its effects."""
-    from auto_voice.jobs.take import unpacked
     from pipeline.song import mix
     from pipeline.song.track import Track, TrackWriter
 
@@ -123,6 +126,19 @@ def _put_over(wanted: Wanted, song: Path, target: Path) -> None:
         for block in _blocks(wanted):
             writer.append(block.repeat(2 // wanted.channels, 0))
     voice = Track(writer.path)
-    backing = unpacked(song, target.with_name("song.wav.track"), wanted.frames)
+    backing = _unpacked(song, target.with_name("song.wav.track"), wanted.frames)
     settings = mix.MixSettings(1.0, wanted.song_gain)
     mix.write_mix(voice, backing, target, wanted.voice_gain, settings, lambda part: None)
+
+
+def _unpacked(file: Path, target: Path, frames: int) -> Track:
+    """An audio file at 48 kHz as a stereo track of a length; silence where it ends before."""
+    from pipeline.reader import AudioReader
+    from pipeline.song.track import Track, TrackWriter
+
+    with AudioReader(file) as reader, TrackWriter(target, RATE, 2) as writer:
+        for block in reader.blocks(channels=2):
+            writer.append(block[:, : frames - writer.frames])
+        while (left := frames - writer.frames) > 0:
+            writer.append(np.zeros((2, min(left, BLOCK)), np.float32))
+    return Track(target)

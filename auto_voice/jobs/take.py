@@ -1,4 +1,4 @@
-"""A take sung again offline: its dry voice goes where the vocals of a song go, over the same accompaniment."""
+"""A take sung again offline: its dry voice goes where the vocals of a song go."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from auto_voice.jobs.parts import Progress
 from auto_voice.storage.take_files import BLOCK, RATE, SamplesFile
-from auto_voice.take_sound import ACCOMPANIMENT
 from pipeline import weights
 from pipeline.converters import available
 from pipeline.converters.base import Controls
 from pipeline.converters.rvc.timing import WHOLE
-from pipeline.reader import AudioReader
 from pipeline.song import mix
 from pipeline.song.convert import convert_vocals, whole_octaves
 from pipeline.song.pitch import track_pitch
@@ -31,8 +27,6 @@ class TakeRequest:
 
     voice_id: str
     frames: int  # of all its files
-    voice_volume: float = 1.0  # 0 to 1, as faders show it: the gain is its square
-    track_volume: float = 1.0
     preset: str = "quality"
 
 
@@ -49,10 +43,10 @@ class TakeSinger:
     def sing(
         self, given: Path, request: TakeRequest, voice: Target, folder: Path, progress: Progress
     ) -> dict[str, Any]:
-        """Make voice.flac and mix.flac, aligned to the sample with what was sung.
+        """Make voice.flac, aligned to the sample with what was sung.
 
         Args:
-            given: a folder with the dry voice and the accompaniment, of one length, at 48 kHz.
+            given: a folder with the dry voice, at 48 kHz.
             request: what is wanted.
             voice: the target.
             folder: gets the files.
@@ -90,14 +84,12 @@ class TakeSinger:
             made, octaves = dry, 0
             notes.append("no singing was found: the voice is as it was")
         gain = mix.matching_gain(made, dry)
-        accompaniment = unpacked(given / ACCOMPANIMENT, folder / "song.wav", request.frames)
         mono = _mono(made, folder / "mono.wav")
-        mix.write_stem(mono, folder / "voice.flac", gain, lambda part: progress("mixing", 0.4 * part))
-        write_mix(made, accompaniment, folder / "mix.flac", gain, request, progress)
-        for left in ("dry.wav", "converted.wav", "song.wav", "mono.wav"):
+        mix.write_stem(mono, folder / "voice.flac", gain, lambda part: progress("mixing", part))
+        for left in ("dry.wav", "converted.wav", "mono.wav"):
             (folder / left).unlink(missing_ok=True)
         return {
-            "files": {"voice": "voice.flac", "mix": "mix.flac"},
+            "files": {"voice": "voice.flac"},
             "metadata": {
                 "frames": request.frames,
                 "sample_rate": RATE,
@@ -107,26 +99,6 @@ class TakeSinger:
             },
             "notes": notes,
         }
-
-
-def unpacked(file: Path, target: Path, frames: int) -> Track:
-    """An audio file at 48 kHz as a stereo track of a length; silence where it ends before."""
-    with AudioReader(file) as reader, TrackWriter(target, RATE, 2) as writer:
-        for block in reader.blocks(channels=2):
-            writer.append(block[:, : frames - writer.frames])
-        while (left := frames - writer.frames) > 0:
-            writer.append(np.zeros((2, min(left, BLOCK)), np.float32))
-    return Track(target)
-
-
-def write_mix(
-    voice: Track, accompaniment: Track, target: Path, gain: float, request: TakeRequest, progress: Progress
-) -> None:
-    """Mix a voice and its song as the page's faders stood, without its effects; -1 dB true peak at most."""
-    settings = mix.MixSettings(request.voice_volume**2, request.track_volume**2)
-    mix.write_mix(
-        voice, accompaniment, target, gain, settings, lambda part: progress("mixing", 0.4 + 0.6 * part)
-    )
 
 
 def _mono(track: Track, target: Path) -> Track:

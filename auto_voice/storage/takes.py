@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from auto_voice.storage.database import metadata, open_database
 from auto_voice.storage.errors import StorageError
+from auto_voice.storage.take_files import RATE
 
 # times are seconds since the epoch, frames samples at 48 kHz
 takes = Table(
@@ -53,10 +54,10 @@ class TakeNotFound(StorageError):
 
 
 class TooManyTakes(StorageError):
-    """A user keeps as many as may be."""
+    """A user keeps as many as may be, or as long ones."""
 
-    def __init__(self, most: int) -> None:
-        super().__init__("too_many_takes", f"{most} takes are kept already", "delete one that is not needed")
+    def __init__(self, kept: str) -> None:
+        super().__init__("too_many_takes", f"{kept} are kept already", "delete one that is not needed")
 
 
 class TakeFinished(StorageError):
@@ -64,6 +65,13 @@ class TakeFinished(StorageError):
 
     def __init__(self) -> None:
         super().__init__("take_finished", "the take is finished: nothing can be added", "make another take")
+
+
+class MixedAgain(StorageError):
+    """It has been mixed otherwise since a mix was begun to be sent."""
+
+    def __init__(self) -> None:
+        super().__init__("chunk_conflict", "the take is mixed otherwise now", "send the whole mix")
 
 
 @dataclass(frozen=True)
@@ -110,6 +118,7 @@ class TakeStore:
         user_id: str | None,
         most_frames: int,
         most_takes: int,
+        most_minutes: float,
         keep_s: float,
     ) -> Take:
         """Make a take that nothing has been sung of.
@@ -120,6 +129,7 @@ class TakeStore:
             user_id: whose it is.
             most_frames: as long as it may get.
             most_takes: as many as a user may keep.
+            most_minutes: as long as all of them may be; one that is not finished counts as long as it may get.
             keep_s: seconds that it is kept.
 
         Raises:
@@ -127,9 +137,13 @@ class TakeStore:
         """
         now, take_id = self._clock(), f"take-{uuid.uuid4()}"
         with self._engine.begin() as connection:
-            mine = select(func.count()).select_from(takes).where(_owned_by(user_id), takes.c.expires_at > now)
-            if connection.execute(mine).scalar_one() >= most_takes:
-                raise TooManyTakes(most_takes)
+            length = func.coalesce(takes.c.frames, takes.c.most_frames)
+            mine = select(func.count(), func.coalesce(func.sum(length), 0)).select_from(takes)
+            kept = connection.execute(mine.where(_owned_by(user_id), takes.c.expires_at > now)).one()
+            if kept[0] >= most_takes:
+                raise TooManyTakes(f"{most_takes} takes")
+            if kept[1] + most_frames > most_minutes * 60 * RATE:
+                raise TooManyTakes(f"{kept[1] / RATE / 60:.0f} of {most_minutes:g} minutes of takes")
             row = {"id": take_id, "user_id": user_id, "song_id": song_id, "about": about}
             times = {"created_at": now, "expires_at": now + keep_s}
             connection.execute(insert(takes).values(**row, **times, most_frames=most_frames))
@@ -172,6 +186,25 @@ class TakeStore:
         if not changed:
             raise TakeFinished
         return take
+
+    def remix(self, take_id: str, change: dict[str, Any]) -> Take:
+        """Note that it is mixed otherwise from now on.
+
+        Args:
+            take_id: of which take.
+            change: of what is said about it.
+
+        Raises:
+            TakeNotFound: none of that id.
+        """
+        with self._engine.begin() as connection:
+            row = connection.execute(select(takes.c.about).where(takes.c.id == take_id).with_for_update())
+            about = row.scalar_one_or_none()
+            if about is None:
+                raise TakeNotFound(take_id)
+            about = {**about, **change, "mixed": about.get("mixed", 0) + 1}
+            connection.execute(update(takes).where(takes.c.id == take_id).values(about=about))
+        return self.get(take_id)
 
     def sing_again(self, take_id: str, rendition_id: str) -> None:
         """Note the job that sings it again."""

@@ -38,15 +38,16 @@ _RENDITION = record(
     websocket_url=TEXT,
     audio_urls=_URLS,
 )
-_SMALL = {"minimum": -999_999, "maximum": 999_999}
 _ABOUT: dict[str, Any] = {
     "semitones": {"type": "integer", "minimum": -MOST_SEMITONES, "maximum": MOST_SEMITONES, "default": 0},
     "tempo": {"type": "integer", "minimum": TEMPOS[0], "maximum": TEMPOS[1], "default": 100},
     "voice": {"type": "string", "maxLength": 100, "pattern": r"^[^\x00-\x1f]*$"},
     "voice_name": {"type": "string", "maxLength": 100, "pattern": r"^[^\x00-\x1f]*$"},
+    "missing": {"type": "integer", "minimum": 0, "maximum": 10**9, "default": 0},
+}
+_MIXING: dict[str, Any] = {
     "voice_volume": between((0, 1), 1),
     "track_volume": between((0, 1), 1),
-    "missing": {"type": "integer", "minimum": 0, "maximum": 10**9, "default": 0},
     "effects": {
         "type": "object",
         "maxProperties": 32,
@@ -66,17 +67,19 @@ SCHEMAS: dict[str, Any] = {
         song_id=TEXT,
         user_id=MAYBE_TEXT,
         title=MAYBE_TEXT,
-        status={"enum": ["open", "finished"]},
+        status={"enum": ["open", "finished", "lost"]},
         sample_rate=WHOLE,
         created_at={"type": "string", "format": "date-time"},
         expires_at={"type": "string", "format": "date-time"},
-        received=record("dry voice mix", dry=WHOLE, voice=WHOLE, mix=WHOLE),
+        received=record("mix", dry=WHOLE, voice=WHOLE, mix=WHOLE),
         most_frames=WHOLE,
         frames=WHOLE,
         seconds=NUMBER,
         audio_urls=_URLS,
         rendition=_RENDITION,
+        mixed=WHOLE,
         **_ABOUT,
+        **_MIXING,
     )
 }
 _KIND = in_query("rendition", {"enum": ["live", "quality"], "default": "live"})
@@ -92,7 +95,9 @@ PATHS: dict[str, Any] = {
         "post": {
             "summary": "Begin a take of a stage; its sound is sent in pieces then",
             "parameters": [USER],
-            "requestBody": _body(record("song_id", song_id={"type": "string", "minLength": 1}, **_ABOUT)),
+            "requestBody": _body(
+                record("song_id", song_id={"type": "string", "minLength": 1}, **_ABOUT, **_MIXING)
+            ),
             "responses": answers(201, "the take", ref("Take"), 400, 403, 404, 409, 410, 507),
         },
         "get": {
@@ -114,6 +119,12 @@ PATHS: dict[str, Any] = {
         "get": {
             "summary": "A take, and how much of it has come",
             "parameters": [_ID, USER],
+            "responses": answers(200, "the take", ref("Take"), 400, 403, 404),
+        },
+        "patch": {
+            "summary": "Mix a take otherwise; the mixes that there are go, and can be sent anew",
+            "parameters": [_ID, USER],
+            "requestBody": _body({**record("", **_MIXING), "minProperties": 1}),
             "responses": answers(200, "the take", ref("Take"), 400, 403, 404),
         },
         "delete": {

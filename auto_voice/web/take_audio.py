@@ -21,6 +21,7 @@ from auto_voice.web.errors import ApiError
 from auto_voice.web.json_body import read_object, text_of
 from auto_voice.web.readiness import check_ready
 from auto_voice.web.reception import enqueue, new_folder
+from auto_voice.web.take_form import read_mixing
 from auto_voice.web.take_view import BASE, TRACKS, folder_of, rendition_of, view
 from auto_voice.web.takes import MOST_JSON, TAKES, forget_rendition, gone, rendition_wanted, take_of
 from auto_voice.web.validators import InvalidParameter
@@ -63,32 +64,28 @@ async def _wanted(request: web.Request, take: Take, name: str, suffix: str) -> W
             raise ApiError("file_not_found", "the take was not sung again", "ask for it with POST …/render")
         if job.status is not Status.COMPLETED:
             raise ApiError("conversion_incomplete", f"it is {job.status}", "wait until it is completed")
-        if name in ("voice", "mix"):
-            return await _made_again(folder.with_name(job.id), name, suffix, take.frames)
+        again = folder.with_name(job.id)
+        voice = again / "result" / "voice.flac"
+        if name == "mix":
+            return await _mix_of(take, again, voice, folder / ACCOMPANIMENT, suffix)
+        if name == "voice":
+            return Wanted(voice, 1, take.frames, again / MADE / f"voice.{suffix}")
     if name == "accompaniment":
         return Wanted(folder / ACCOMPANIMENT, 2, take.frames, folder / MADE / f"{name}.{suffix}")
-    track = SamplesFile(folder / f"{name}.pcm", CHANNELS[name])
-    if name == "mix" and not await asyncio.to_thread(lambda: track.frames):
-        return Wanted(
-            folder / "voice.pcm",
-            1,
-            take.frames,
-            folder / MADE / f"plain_mix.{suffix}",
-            folder / ACCOMPANIMENT,
-            take.about["voice_volume"] ** 2,
-            take.about["track_volume"] ** 2,
-        )
-    return Wanted(track.path, track.channels, take.frames, folder / MADE / f"{name}.{suffix}")
+    if name == "mix":
+        return await _mix_of(take, folder, folder / "voice.pcm", folder / ACCOMPANIMENT, suffix)
+    return Wanted(folder / f"{name}.pcm", CHANNELS[name], take.frames, folder / MADE / f"{name}.{suffix}")
 
 
-async def _made_again(folder: Path, name: str, suffix: str, frames: int) -> Wanted:
-    """A file of a take that was sung again; the page may have sent a mix with its effects."""
-    sent = SamplesFile(folder / "mix.pcm", 2)
-    if name == "mix" and await asyncio.to_thread(lambda: sent.frames) == frames:
-        return Wanted(sent.path, 2, frames, folder / MADE / f"mix.{suffix}")
-    plain = "plain_mix" if name == "mix" else name
-    source = folder / "result" / f"{name}.flac"
-    return Wanted(source, 2 if name == "mix" else 1, frames, folder / MADE / f"{plain}.{suffix}")
+async def _mix_of(take: Take, folder: Path, voice: Path, song: Path, suffix: str) -> Wanted:
+    """The mix that a page has sent, with its effects; else one as the faders stood."""
+    frames, about = take.frames or 0, take.about
+    sent = SamplesFile(folder / "mix.pcm", CHANNELS["mix"])
+    turn = about.get("mixed", 0)  # what is being made of an older one is not taken for this one
+    if await asyncio.to_thread(lambda: sent.frames) == frames:
+        return Wanted(sent.path, sent.channels, frames, folder / MADE / f"mix{turn}.{suffix}")
+    gains = about["voice_volume"] ** 2, about["track_volume"] ** 2
+    return Wanted(voice, 1, frames, folder / MADE / f"plain_mix{turn}.{suffix}", song, *gains)
 
 
 async def sing_again(request: web.Request) -> web.Response:
@@ -102,11 +99,10 @@ async def sing_again(request: web.Request) -> web.Response:
         raise ApiError("missing_required_field", "voice is missing", "say in whose voice")
     check_ready(await asyncio.to_thread(request.app[PROFILES].get, voice_id, sole_user(request)))
     about, frames = take.about, take.frames
-    wanted = TakeRequest(voice_id, frames, about["voice_volume"], about["track_volume"])
+    wanted = TakeRequest(voice_id, frames)
     async with new_folder(request, "render") as folder:
         try:
-            for name in (DRY, ACCOMPANIMENT):
-                await asyncio.to_thread(copy_upload, folder_of(request, take) / name, folder / name)
+            await asyncio.to_thread(copy_upload, folder_of(request, take) / DRY, folder / DRY)
         except FileNotFoundError as problem:
             raise gone() from problem
         parameters = {"request": asdict(wanted), "upload": DRY, "song_name": about["title"], "take_id": take.id}
@@ -116,7 +112,32 @@ async def sing_again(request: web.Request) -> web.Response:
     return web.json_response(await view(request, await take_of(request)), status=202)
 
 
+async def mix_again(request: web.Request) -> web.Response:
+    """PATCH /karaoke/takes/{id}: other volumes or effects; its mixes go, and can be sent anew."""
+    take = await take_of(request)
+    change = read_mixing(await read_object(request, MOST_JSON, '{"track_volume": 0.8}'))
+    if not change:
+        message = "neither voice_volume nor track_volume nor effects is given"
+        raise ApiError("missing_required_field", message, "say what is to be otherwise")
+    take = await asyncio.to_thread(request.app[TAKES].remix, take.id, change)
+    folders = [folder_of(request, take)]
+    if take.rendition_id is not None:
+        folders.append(folders[0].with_name(take.rendition_id))
+    await asyncio.to_thread(_forget_mixes, folders)
+    return web.json_response(await view(request, take))
+
+
+def _forget_mixes(folders: list[Path]) -> None:
+    for folder in folders:
+        if not folder.is_dir():
+            continue
+        SamplesFile(folder / "mix.pcm", CHANNELS["mix"]).cut(0)
+        for file in (folder / MADE).glob("*mix*"):
+            file.unlink(missing_ok=True)
+
+
 def add_routes(app: web.Application) -> None:
     """Register the endpoints."""
+    app.router.add_patch(f"{BASE}/{{take_id}}", mix_again)
     app.router.add_get(f"{BASE}/{{take_id}}/audio/{{track}}", download)
     app.router.add_post(f"{BASE}/{{take_id}}/render", sing_again)

@@ -24,16 +24,29 @@ def read_about(given: dict[str, Any]) -> dict[str, Any]:
             raise InvalidParameter(name, "must be a plain text of at most 100 characters")
     if not text_of(given, "song_id", ""):
         raise ApiError("missing_required_field", "song_id is missing", "say what is sung")
-    given = {"voice_volume": 1.0, "track_volume": 1.0, "semitones": 0, "tempo": 100, "missing": 0, **given}
+    given = {"voice_volume": 1.0, "track_volume": 1.0, "effects": {}, **given}
+    given = {"semitones": 0, "tempo": 100, "missing": 0, **given}
     return {
         **texts,
         "semitones": whole_of(given, "semitones", -MOST_SEMITONES, MOST_SEMITONES),
         "tempo": whole_of(given, "tempo", *TEMPOS),
-        "voice_volume": number_of(given, "voice_volume", 0, 1),
-        "track_volume": number_of(given, "track_volume", 0, 1),
         "missing": whole_of(given, "missing", 0, 10**9),
-        "effects": _effects(given.get("effects", {})),
+        **read_mixing(given),
     }
+
+
+def read_mixing(given: dict[str, Any]) -> dict[str, Any]:
+    """What of the volumes and effects is given.
+
+    Raises:
+        InvalidParameter: something of it cannot be.
+    """
+    mixing: dict[str, Any] = {
+        name: number_of(given, name, 0, 1) for name in ("voice_volume", "track_volume") if name in given
+    }
+    if "effects" in given:
+        mixing["effects"] = _effects(given["effects"])
+    return mixing
 
 
 def _effects(given: Any) -> dict[str, float | str]:

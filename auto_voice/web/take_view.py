@@ -13,6 +13,7 @@ from auto_voice.jobs.errors import JobError
 from auto_voice.jobs.model import Job
 from auto_voice.storage.take_files import CHANNELS, RATE, SamplesFile
 from auto_voice.storage.takes import Take
+from auto_voice.take_sound import ACCOMPANIMENT
 from auto_voice.web.current import CURRENT
 from auto_voice.web.reception import JOBS
 
@@ -53,6 +54,10 @@ async def view(request: web.Request, take: Take) -> dict[str, Any]:
         received = await asyncio.to_thread(lambda: {name: file.frames for name, file in files.items()})
         return shown | {"received": received, "most_frames": take.most_frames}
     shown |= {"frames": take.frames, "seconds": round(take.frames / RATE, 6)}
+    if not await asyncio.to_thread((folder / ACCOMPANIMENT).is_file):
+        shown["status"] = "lost"
+    mix = SamplesFile(folder / "mix.pcm", CHANNELS["mix"])
+    shown["received"] = {"mix": await asyncio.to_thread(lambda: mix.frames)}
     shown["audio_urls"] = {name: f"{BASE}/{take.id}/audio/{name}" for name in TRACKS}
     job = await rendition_of(request, take)
     if job is not None:

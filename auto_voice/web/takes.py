@@ -10,7 +10,7 @@ from aiohttp import web
 
 from auto_voice.songbook import copy_upload
 from auto_voice.storage.take_files import CHANNELS, RATE, SamplesFile, finishing
-from auto_voice.storage.takes import Take, TakeFinished, TakeNotFound, TakeStore
+from auto_voice.storage.takes import MixedAgain, Take, TakeFinished, TakeNotFound, TakeStore
 from auto_voice.take_sound import SONG, fit_accompaniment
 from auto_voice.web import karaoke, uploads, validators
 from auto_voice.web.auth import sole_user, whose
@@ -46,6 +46,7 @@ async def make(request: web.Request) -> web.Response:
         user_id=whose(request, validators.user_id(request.query)),
         most_frames=round(RATE * seconds * 100 / about["tempo"]) + BEYOND,
         most_takes=settings.limits.takes_per_user,
+        most_minutes=settings.limits.take_minutes_per_user,
         keep_s=settings.cache.kept_s("take"),
     )
     try:
@@ -106,6 +107,8 @@ async def add(request: web.Request) -> web.Response:
         if name != "mix" or take.rendition_id is None or take.frames is None:
             raise ApiError("file_not_found", "of a take that was sung again, only the mix can be sent")
         folder, most = folder.with_name(take.rendition_id), take.frames
+    elif name == "mix" and take.frames is not None:
+        most = take.frames  # a finished take can still be mixed
     elif take.frames is not None:
         raise TakeFinished
     data = bytearray()
@@ -117,8 +120,11 @@ async def add(request: web.Request) -> web.Response:
     track = SamplesFile(folder / f"{name}.pcm", CHANNELS[name])
 
     def check() -> None:
-        if take.frames is None and store.get(take.id).frames is not None:
-            raise TakeFinished  # while this piece was on its way
+        now = store.get(take.id)
+        if now.about.get("mixed", 0) != take.about.get("mixed", 0) and name == "mix":
+            raise MixedAgain  # while this piece was on its way
+        if take.frames is None and now.frames is not None:
+            raise TakeFinished
 
     try:
         received = await asyncio.to_thread(track.append, position, bytes(data), most, check)

@@ -44,7 +44,7 @@ async def sing_on(socket: aiohttp.ClientWebSocketResponse) -> None:
 
 
 async def test_a_song_at_work_is_finished_while_singers_sing_on_and_then_are_told(server: Server) -> None:
-    store = submit(server, 30.0)
+    store = submit(server, 20.0)
     with server:
         async with (
             aiohttp.ClientSession() as session,
@@ -69,7 +69,7 @@ async def test_a_song_at_work_is_finished_while_singers_sing_on_and_then_are_tol
 
 
 def test_what_is_not_finished_is_put_back_and_taken_up_by_the_next_server(server: Server) -> None:
-    store = submit(server, 60.0)
+    store = submit(server, 24.0)
     with server:
         until(lambda: store.get(JOB).progress > 1)
         server.signal()

@@ -15,6 +15,8 @@ const KEY = 'autovoice';
  * @property {number} volume
  * @property {number | null} holdMs
  * @property {number | null} roundTripMs from the page to the singer's ears and back, for karaoke
+ * @property {import('./karaoke/presets.js').Preset[]} presets mixes for karaoke that were saved
+ * @property {{ effects: import('./karaoke/effects.js').Effects, preset: string } | null} mixing the effects as they were set last
  * @property {import('./carrier.js').Wanted} transport
  * @property {Partial<import('./protocol.js').Controls>} controls
  */
@@ -24,8 +26,8 @@ function fresh() {
   const random = crypto.getRandomValues(new Uint8Array(8));
   const userId = `web-${Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
   return {
-    userId, name: '', voice: '', microphone: '', output: '', volume: 1, holdMs: null, roundTripMs: null, transport: 'auto',
-    controls: {},
+    userId, name: '', voice: '', microphone: '', output: '', volume: 1, holdMs: null, roundTripMs: null, presets: [], mixing: null,
+    transport: 'auto', controls: {},
   };
 }
 

@@ -1,4 +1,4 @@
-"""What RVC does to pitch, features and loudness around its network, each as one formula.
+"""What RVC does to pitch and features around its network, each as one formula.
 
 Everything works on rows of a batch and on whatever device its tensors are.
 """
@@ -9,12 +9,10 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 LOW_HZ, HIGH_HZ = 50.0, 1100.0  # the range of the coarse pitch
 STEPS = 254  # between its lowest and its highest number, 1 and 255
 VOICED_HZ = 1.0  # a pitch below is none
-QUIET_RMS = 1e-6
 
 
 def mel(hz: float) -> float:
@@ -34,17 +32,6 @@ def coarse_pitch(f0_hz: Tensor) -> Tensor:
     mels = 1127.0 * torch.log1p(f0_hz.double() / 700.0)
     steps = (mels - mel(LOW_HZ)) * STEPS / (mel(HIGH_HZ) - mel(LOW_HZ)) + 1.0
     return steps.clamp(1.0, 1.0 + STEPS).round().long()
-
-
-def transpose(f0_hz: Tensor, semitones: Tensor | float) -> Tensor:
-    """f · 2^(semitones / 12).
-
-    Args:
-        f0_hz: (rows, frames).
-        semitones: one for all, or (rows,).
-    """
-    shift = torch.as_tensor(semitones, device=f0_hz.device, dtype=f0_hz.dtype).reshape(-1, 1)
-    return f0_hz * torch.exp2(shift / 12.0)
 
 
 def to_pitch_rate(features: Tensor) -> Tensor:
@@ -71,51 +58,3 @@ def protect(mixed: Tensor, own: Tensor, f0_hz: Tensor, amount: Tensor | float) -
     unvoiced = torch.where(given < 0.5, given, 1.0)
     mask = torch.where(f0_hz < VOICED_HZ, unvoiced, 1.0).unsqueeze(2).to(mixed.dtype)
     return mask * mixed + (1 - mask) * own
-
-
-def window_rms(audio: Tensor, sample_rate: int) -> Tensor:
-    """Loudness twice a second, of a second each time, as librosa's `feature.rms` measures it.
-
-    Args:
-        audio: (rows, samples); beyond its ends there is silence.
-        sample_rate: Hz.
-
-    Returns:
-        (rows, 1 + samples // hop) root mean square, hop = sample_rate // 2; value i is of the frame around
-        sample i · hop.
-    """
-    hop = sample_rate // 2
-    padded = functional.pad(audio, (hop, hop))
-    return padded.unfold(1, 2 * hop, hop).square().mean(2).sqrt()
-
-
-def mix_loudness(made: Tensor, made_rate: int, sung: Tensor, sung_rate: int, rate: Tensor | float) -> Tensor:
-    """Give what was made the loudness of what was sung: y · r_in^(1 − rate) · max(r_out, 1e-6)^(rate − 1).
-
-    Args:
-        made: (rows, samples) at `made_rate`.
-        made_rate: Hz.
-        sung: (rows, samples') at `sung_rate`, the same stretch of time.
-        sung_rate: Hz.
-        rate: 1 leaves it as it was made, 0 takes the singer's loudness; one for all, or (rows,).
-
-    Returns:
-        (rows, samples).
-    """
-    length = made.shape[1]
-    target, own = (
-        functional.interpolate(window_rms(audio, hz).unsqueeze(1), size=length, mode="linear").squeeze(1)
-        for audio, hz in ((sung, sung_rate), (made, made_rate))
-    )
-    part = torch.as_tensor(rate, device=made.device, dtype=made.dtype).reshape(-1, 1)
-    return made * loudness_gain(target, own, part)
-
-
-def loudness_gain(target_rms: Tensor, own_rms: Tensor, rate: Tensor) -> Tensor:
-    """r_in^(1 − rate) · max(r_out, 1e-6)^(rate − 1), for loudnesses that are measured elsewhere (in a stream).
-
-    Args:
-        target_rms, own_rms: (rows, n) root mean squares.
-        rate: (rows, 1).
-    """
-    return target_rms.pow(1 - rate) * own_rms.clamp(min=QUIET_RMS).pow(rate - 1)

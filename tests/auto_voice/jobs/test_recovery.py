@@ -79,7 +79,7 @@ def alive(pid: int) -> bool:
 def test_a_killed_server_leaves_no_workers_and_loses_no_song(
     settings: Settings, store: JobStore, tmp_path: Path
 ) -> None:
-    job_id = submit(settings, store, 60.0)
+    job_id = submit(settings, store, 24.0)
     script = tmp_path / "server.py"
     script.write_text(SERVER)
     environ = {
@@ -113,7 +113,7 @@ def test_a_killed_server_leaves_no_workers_and_loses_no_song(
 
 
 def test_a_server_that_ends_puts_its_song_back(settings: Settings, store: JobStore) -> None:
-    job_id = submit(settings, store, 60.0)
+    job_id = submit(settings, store, 24.0)
     supervisor = Supervisor(settings, store)
     supervisor.start()
     wait(lambda: store.get(job_id).progress > 5)

@@ -9,7 +9,6 @@ import pytest
 
 from auto_voice.jobs.take import DRY, TakeRequest, TakeSinger
 from auto_voice.storage.profiles import BUILTIN
-from auto_voice.take_sound import ACCOMPANIMENT
 from pipeline import io
 from pipeline.song.report import Cancelled
 from pipeline.voice_file import load_voice
@@ -21,8 +20,6 @@ OTTO = load_voice(BUILTIN / "otto.safetensors")
 
 def given(folder: Path, dry: bytes) -> Path:
     (folder / DRY).write_bytes(dry)
-    band = np.full((2, FRAMES - 1000), 0.1, np.float32)  # ends before the voice
-    io.encode(folder / ACCOMPANIMENT, band, RATE)
     (folder / "made").mkdir()
     return folder
 
@@ -36,7 +33,7 @@ def test_a_singer_is_sung_again_in_time(tmp_path: Path, models_dir: Path) -> Non
     dry = sung()[: 2 * FRAMES]
     made = TakeSinger(models_dir).sing(
         given(tmp_path, dry),
-        TakeRequest("otto", FRAMES, 0.5, 0.5),
+        TakeRequest("otto", FRAMES),
         OTTO,
         tmp_path / "made",
         lambda stage, part: told.append((stage, part)),
@@ -50,9 +47,6 @@ def test_a_singer_is_sung_again_in_time(tmp_path: Path, models_dir: Path) -> Non
     cross = np.fft.irfft(np.fft.rfft(voice, 2 * FRAMES) * np.conj(np.fft.rfft(before, 2 * FRAMES)))
     assert abs(int(np.argmax(np.roll(cross, 4800)[:9600])) - 4800) <= 1
     assert np.std(voice - before) > 0.3 * np.std(before)  # it is somebody else's
-    mix = io.decode(tmp_path / "made" / "mix.flac", sample_rate=RATE, max_seconds=60).samples
-    assert np.abs(mix[:-1000] - (0.25 * voice + 0.25 * 0.1)[:-1000]).max() < 1e-3
-    assert np.abs(mix[-1000:] - 0.25 * voice[-1000:]).max() < 1e-3
     assert [stage for stage, _ in told] == sorted(
         (stage for stage, _ in told), key=["pitch", "conversion", "mixing"].index
     )

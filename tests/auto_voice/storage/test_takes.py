@@ -29,8 +29,16 @@ def store(tmp_path: Path, clock: Clock) -> TakeStore:
     return TakeStore(url, clock)
 
 
-def make(store: TakeStore, user: str | None = "ann", most: int = 2) -> str:
-    made = store.make("stage-1", {"tempo": 100}, user_id=user, most_frames=99, most_takes=most, keep_s=60)
+def make(store: TakeStore, user: str | None = "ann", most: int = 2, frames: int = 99) -> str:
+    made = store.make(
+        "stage-1",
+        {"tempo": 100},
+        user_id=user,
+        most_frames=frames,
+        most_takes=most,
+        most_minutes=2.0,
+        keep_s=60,
+    )
     return made.id
 
 
@@ -49,6 +57,26 @@ def test_a_user_has_room_for_some(store: TakeStore, clock: Clock) -> None:
     make(store)
     with pytest.raises(TakeNotFound):
         store.get(first)
+
+
+def test_all_of_a_users_takes_together_may_be_so_long(store: TakeStore) -> None:
+    minute = 60 * 48_000
+    first = make(store, most=9, frames=2 * minute)
+    with pytest.raises(TooManyTakes, match="2 of 2 minutes"):
+        make(store, most=9, frames=1)
+    make(store, "bob", most=9, frames=minute)
+    store.finish(first, minute, 60)  # it was shorter than it might have got
+    make(store, most=9, frames=minute)
+    with pytest.raises(TooManyTakes):
+        make(store, most=9, frames=1)
+
+
+def test_it_can_be_mixed_otherwise(store: TakeStore) -> None:
+    take = make(store)
+    assert store.remix(take, {"track_volume": 0.5}).about == {"tempo": 100, "track_volume": 0.5, "mixed": 1}
+    assert store.remix(take, {"tempo": 90}).about["mixed"] == 2
+    with pytest.raises(TakeNotFound):
+        store.remix("take-x", {})
 
 
 def test_it_is_finished_once(store: TakeStore, clock: Clock) -> None:

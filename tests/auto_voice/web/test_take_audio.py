@@ -74,6 +74,37 @@ async def test_a_mix_that_the_page_has_sent_is_the_mix(server: Client, song_id: 
     assert np.abs(mix.T.reshape(-1) * 32768 - sent).max() <= 1
 
 
+async def test_a_take_is_mixed_again(server: Client, song_id: str) -> None:
+    first, second = (
+        np.random.default_rng(seed).integers(-9000, 9000, 2 * FRAMES).astype("<i2") for seed in (1, 2)
+    )
+    take_id = await whole(server, song_id, clicked(), clicked(), first.tobytes())
+    await fetch(server, take_id, "mix", "mp3")
+    path = f"{TAKES}/{take_id}"
+    status, refused = await send(server, take_id, "mix", second.tobytes()[:4000])
+    assert (status, refused["error"]) == (409, "chunk_conflict")
+    given = {"voice_volume": 0.5, "track_volume": 0.5, "effects": {"reverb": 0.5, "room": "hall"}}
+    status, take = await ask(server, "PATCH", path, json=given)
+    assert (status, take["received"]) == (200, {"mix": 0})
+    assert {name: take[name] for name in given} == given
+    voice, band = await fetch(server, take_id, "voice"), await fetch(server, take_id, "accompaniment")
+    plain = await fetch(server, take_id, "mix")  # until there is another
+    assert np.abs(plain - 0.25 * (voice + band)).max() < 1e-3
+    half = len(second) // 4 * 4
+    assert (await send(server, take_id, "mix", second.tobytes()[:half]))[0] == 200
+    assert np.abs(await fetch(server, take_id, "mix") - plain).max() == 0  # half of one is none
+    for start in range(half, 2 * len(second), 1 << 20):
+        assert (await send(server, take_id, "mix", second.tobytes()[start:][: 1 << 20], start // 4))[0] == 200
+    mix = await fetch(server, take_id, "mix")
+    assert np.abs(mix.T.reshape(-1) * 32768 - second).max() <= 1
+    status, refused = await send(server, take_id, "mix", bytes(4), FRAMES)
+    assert (status, refused["error"]) == (400, "invalid_audio_duration")
+    for body, code in (({}, "missing_required_field"), ({"voice_volume": 2}, "invalid_parameter")):
+        assert (await ask(server, "PATCH", path, json=body))[1]["error"] == code
+    for track in ("dry", "voice"):
+        assert (await send(server, take_id, track, b"\0\0", FRAMES))[1]["error"] == "take_finished"
+
+
 async def test_the_accompaniment_is_that_of_the_key_and_tempo(server: Client, song_id: str) -> None:
     take_id = await whole(server, song_id, clicked(), clicked(), tempo=120, semitones=2)
     _, take = await ask(server, "GET", f"{TAKES}/{take_id}")
@@ -133,5 +164,9 @@ async def test_a_take_sung_again_is_in_time(server: Client, song_id: str, record
         assert (await send(server, take_id, "mix", piece, start, rendition="quality"))[0] == 200
     with_effects = await fetch(server, take_id, "mix", rendition="quality")
     assert np.abs(with_effects.T.reshape(-1) * 32768 - sent).max() <= 1
+    status, take = await ask(server, "PATCH", path, json={"track_volume": 0.8})
+    assert (status, take["rendition"]["received"]) == (200, {"mix": 0})
+    mix = await fetch(server, take_id, "mix", rendition="quality")
+    assert np.abs(mix - (voice + 0.64 * band)).max() < 0.02
     assert (await ask(server, "DELETE", path))[0] == 200
     assert not list(results.glob("render-*")) + list(results.glob("take-*"))

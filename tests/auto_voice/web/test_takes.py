@@ -215,6 +215,7 @@ async def test_with_keys_a_take_of_others_is_not_there(serve: Serve, song_id: st
     assert (await ask(client, "GET", f"{TAKES}/{take_id}", headers=keys["ann"]))[0] == 200
     for method, path in (
         ("GET", ""),
+        ("PATCH", ""),
         ("DELETE", ""),
         ("POST", "/finish"),
         ("POST", "/render"),
@@ -226,7 +227,9 @@ async def test_with_keys_a_take_of_others_is_not_there(serve: Serve, song_id: st
 
 def _of(client: Client, song_id: str, user: str) -> str:
     about = {"title": "x", "semitones": 0, "tempo": 100, "voice": "otto"}
-    made = client.app[STORE].make(song_id, about, user_id=user, most_frames=9, most_takes=9, keep_s=60.0)
+    made = client.app[STORE].make(
+        song_id, about, user_id=user, most_frames=9, most_takes=9, most_minutes=9, keep_s=60.0
+    )
     return str(made.id)
 
 
@@ -287,6 +290,7 @@ async def test_a_take_whose_files_are_gone_says_so(server: Client, song_id: str)
     for track in ("dry", "voice", "accompaniment", "mix"):
         status, refused = await ask(server, "GET", f"{TAKES}/{take_id}/audio/{track}")
         assert (status, refused["error"]) == (410, "file_expired")
+    assert (await ask(server, "GET", f"{TAKES}/{take_id}"))[1]["status"] == "lost"
     status, refused = await send(server, other, "dry", b"\0\0")
     assert (status, refused["error"]) == (410, "file_expired")
     status, refused = await ask(server, "POST", TAKES, json={"song_id": song_id})

@@ -9,6 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import BrowserContext, Page
+
+SECONDS = 9.0  # of the song of most tests
+
 
 def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
     """Wait for something that must happen."""
@@ -47,3 +51,13 @@ def make_stage(url: str, song: Path, lyrics: str | None = None) -> str:
     if lyrics is not None:
         _ask(urllib.request.Request(f"{address}/lyrics", lyrics.encode(), method="PUT"))
     return str(made["song_id"])
+
+
+def open_stage(context: BrowserContext, song_id: str) -> Page:
+    """A page on which the song can be sung, by the built-in phrase, in its own voice."""
+    page = context.new_page()
+    page.goto(f"/karaoke?converter=passthrough&source=phrase#{song_id}")
+    page.wait_for_selector("#sing:enabled", timeout=60_000)
+    page.select_option("#effects", "Dry")
+    page.fill("#round-trip", "0")
+    return page

@@ -142,3 +142,93 @@ def test_a_mix_is_aligned_whatever_the_effects(modules: Page) -> None:
         assert (length, track) == (60_000, 30_000)
         assert abs(voice - 10_000) <= 3
     assert pcm == [32767, -16383]
+
+
+def test_effects_from_anywhere_are_made_fit(modules: Page) -> None:
+    found = modules.evaluate(
+        """async () => {
+          const { effectsOf, DRY } = await import('/client/js/karaoke/effects.js');
+          const odd = { lowDb: -99, echo: '1', reverb: NaN, echoMs: 70, room: 'toString', deEss: 2, other: 1 };
+          return [effectsOf(odd), DRY, effectsOf(null), effectsOf({ room: 'hall' }).room];
+        }"""
+    )
+    odd, dry, none, room = found
+    assert odd == {**dry, "lowDb": -12, "echoMs": 70, "deEss": 1}
+    assert (none, room) == (dry, "hall")
+
+
+def test_a_chain_can_be_changed_while_it_sounds(modules: Page) -> None:
+    """Every change is heard, and what was switched on and off again leaves nothing behind."""
+    found = modules.evaluate(
+        """async () => {
+          const { Chain, DRY } = await import('/client/js/karaoke/effects.js');
+          const context = new OfflineAudioContext(1, 7 * 48000, 48000);
+          const chain = new Chain(context, DRY);
+          const tone = new OscillatorNode(context, { frequency: 1500 });
+          tone.connect(chain.input);
+          chain.output.connect(context.destination);
+          tone.start();
+          const changes = [
+            { midDb: 12 }, { compress: 0.5 }, { compress: 1 }, { deEss: 1, compress: 1 }, { deEss: 0.5 }, {},
+          ];
+          const levels = [];
+          for (const [i, change] of changes.entries())
+            void context.suspend(1 + i).then(() => {
+              chain.set({ ...DRY, ...change });
+              void context.resume();
+            });
+          const out = (await context.startRendering()).getChannelData(0);
+          for (let second = 0; second < 7; second++) {
+            const part = out.subarray(48000 * second + 24000, 48000 * (second + 1));
+            levels.push(Math.sqrt(part.reduce((sum, x) => sum + x * x, 0) / part.length));
+          }
+          return [levels, out.some(Number.isNaN)];
+        }"""
+    )
+    levels, broken = found
+    assert not broken
+    dry = levels[0]
+    assert levels[1] > 1.5 * dry
+    assert abs(levels[2] - levels[3]) > 0.02  # more of it is heard as more
+    assert levels[5] == pytest.approx(dry, rel=0.05)  # a tone has no sibilants
+    assert levels[6] == pytest.approx(dry, rel=1e-3)
+
+
+def test_presets_are_kept_replaced_and_refused(modules: Page) -> None:
+    found = modules.evaluate(
+        """async () => {
+          const presets = await import('/client/js/karaoke/presets.js');
+          const { ownPresets, savePreset, removePreset, PresetRefused } = presets;
+          const { DRY } = await import('/client/js/karaoke/effects.js');
+          const { recall, remember } = await import('/client/js/store.js');
+          const refused = (...given) => {
+            try { savePreset(...given); return null; } catch (error) {
+              if (!(error instanceof PresetRefused)) throw error;
+              return error.message;
+            }
+          };
+          const mixing = { effects: { ...DRY, echo: 0.5 }, voiceVolume: 0.7, trackVolume: 0.4 };
+          savePreset('Mine', mixing);
+          savePreset('Another', mixing);
+          savePreset('Mine', { ...mixing, voiceVolume: 0.2 });
+          const kept = ownPresets();
+          const words = [refused('', mixing), refused('Dry', mixing), refused('x'.repeat(41), mixing)];
+          removePreset('Another');
+          const left = ownPresets().map(({ name }) => name);
+          for (let i = 1; i < 50; i++) savePreset(`Number ${i}`, mixing);
+          words.push(refused('One more', mixing));
+          const strange = { name: 'Odd', effects: { lowDb: 99 }, voiceVolume: 7 };
+          remember({ ...recall(), presets: [{ name: 3 }, null, strange] });
+          const odd = ownPresets();
+          remember({ ...recall(), presets: 'none' });
+          return [kept, words, left, odd, ownPresets()];
+        }"""
+    )
+    kept, words, left, odd, none = found
+    assert [(one["name"], one["voiceVolume"], one["effects"]["echo"]) for one in kept] == [
+        ("Another", 0.7, 0.5),
+        ("Mine", 0.2, 0.5),
+    ]
+    assert all(words)
+    assert (left, none) == (["Mine"], [])
+    assert [(one["name"], one["effects"]["lowDb"], one["voiceVolume"]) for one in odd] == [("Odd", 12, 1)]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io as std_io
-import time
 import wave
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
@@ -16,53 +14,12 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from playwright.sync_api import Error as PageError
 
 from bench.service import Service
-from tests.songs import write_song
+from tests.web_client.karaoke.stages import SECONDS, open_stage
 
 pytestmark = pytest.mark.browser
 
-SECONDS = 9.0
 RATE = 48_000
 PARTS = ("mix", "converted", "dry", "accompaniment")
-
-
-@pytest.fixture(scope="module")
-def browser(launch: Callable[..., Browser]) -> Browser:
-    return launch()
-
-
-@pytest.fixture
-def visit(browser: Browser, songs: Service) -> Iterator[BrowserContext]:
-    """A guest whose browser remembers what it keeps from one page to the next."""
-    context = browser.new_context(base_url=songs.url)
-    yield context
-    context.close()
-
-
-@pytest.fixture(scope="module")
-def song_id(songs: Service, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A stage that is anybody's."""
-    file = write_song(tmp_path_factory.mktemp("tune") / "tune.flac", SECONDS)
-    context = browser.new_context(base_url=songs.url)
-    upload = {"name": file.name, "mimeType": "audio/flac", "buffer": file.read_bytes()}
-    made = context.request.post("/api/v1/karaoke/songs", multipart={"song": upload, "preset": "fast"})
-    found = made.json()
-    end = time.monotonic() + 200
-    while found["status"] != "completed":
-        assert time.monotonic() < end, found
-        time.sleep(0.2)
-        found = context.request.get(f"/api/v1/karaoke/songs/{found['song_id']}").json()
-    context.close()
-    return str(found["song_id"])
-
-
-def stage(context: BrowserContext, song_id: str) -> Page:
-    """A page on which the song can be sung, by the built-in phrase, in its own voice."""
-    page = context.new_page()
-    page.goto(f"/karaoke?converter=passthrough&source=phrase#{song_id}")
-    page.wait_for_selector("#sing:enabled", timeout=60_000)
-    page.select_option("#effects", "Dry")
-    page.fill("#round-trip", "0")
-    return page
 
 
 def files_of(page: Page) -> dict[str, np.ndarray]:
@@ -92,7 +49,7 @@ def crash(page: Page) -> None:
 
 def test_a_take_outlives_its_tab(visit: BrowserContext, song_id: str) -> None:
     visit.new_page()  # keeps the browser's window open
-    page = stage(visit, song_id)
+    page = open_stage(visit, song_id)
     page.click("#sing")
     page.wait_for_selector("#sing:has-text('Stop')")
     page.wait_for_timeout(4500)
@@ -126,7 +83,7 @@ def test_a_take_outlives_its_tab(visit: BrowserContext, song_id: str) -> None:
 
 
 def test_the_four_files_of_a_take_line_up_to_the_sample(visit: BrowserContext, song_id: str) -> None:
-    page = stage(visit, song_id)
+    page = open_stage(visit, song_id)
     page.fill("#track", "80")
     page.fill("#own", "50")
     page.click("#sing")
@@ -149,7 +106,7 @@ def test_a_take_is_kept_on_the_server_and_sung_again(
     songs: Service,
     song_id: str,
 ) -> None:
-    page = stage(visit, song_id)
+    page = open_stage(visit, song_id)
     page.click("#sing")
     page.wait_for_selector("#takes > li .track-mix audio", timeout=60_000)
     local = files_of(page)
@@ -167,6 +124,12 @@ def test_a_take_is_kept_on_the_server_and_sung_again(
         "voice",
         "mix",
     ]  # it went on there
+    page.select_option("#effects", "Cathedral")
+    page.fill("#track", "40")
+    page.click("#takes button:has-text('Mix again')")
+    page.wait_for_selector("#takes p:has-text('that are set now')", timeout=30_000)
+    before, local["mix"] = local["mix"], files_of(page)["mix"]
+    assert np.std(local["mix"] - before) > 0.1 * np.std(before)
     for part, samples in local.items():
         found = far_file(page, f".track-{part} a[download$='.flac']")
         if part == "accompaniment":
@@ -190,6 +153,12 @@ def test_a_take_is_kept_on_the_server_and_sung_again(
     elsewhere.click("#takes button:has-text('Open')")
     elsewhere.wait_for_selector("#takes .track-mix-again audio", timeout=60_000)
     assert np.abs(far_file(elsewhere, ".track-dry a[download$='.wav']") - local["dry"]).max() == 0
+    elsewhere.click("#takes button:has-text('Mix again')")
+    elsewhere.wait_for_selector("#takes p:has-text('that are set now')", timeout=30_000)
+    again = far_file(elsewhere, "> .tracks .track-mix a[download$='.flac']")
+    here = far_file(elsewhere, "> .tracks .track-mix a[download$='.wav']")
+    assert np.abs(again - here).max() <= 1
+    assert np.std(again - local["mix"]) > 0.1 * np.std(before)
     elsewhere.click("#takes button:has-text('Delete')")
     elsewhere.click("#takes button:has-text('Really?')")
     elsewhere.wait_for_selector("#takes-empty:visible")

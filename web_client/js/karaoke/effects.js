@@ -8,6 +8,8 @@
  * @module
  */
 
+import { Compressor, DeEsser, glide, LOOKAHEAD_S } from './dynamics.js';
+
 /**
  * @typedef {'none' | 'room' | 'hall' | 'cathedral' | 'plate'} Room
  * @typedef {object} Effects
@@ -27,13 +29,10 @@ export const DRY = {
   lowDb: 0, midDb: 0, highDb: 0, deEss: 0, compress: 0, echo: 0, echoMs: 300, room: 'none', reverb: 0,
 };
 
-/** @type {Record<string, Effects>} */
-export const PRESETS = {
-  Dry: DRY,
-  Karaoke: { ...DRY, lowDb: -2, highDb: 2, compress: 0.4, echo: 0.25, echoMs: 320, room: 'room', reverb: 0.3 },
-  Studio: { ...DRY, lowDb: -3, midDb: 1, highDb: 3, deEss: 0.5, compress: 0.6, room: 'plate', reverb: 0.2 },
-  Hall: { ...DRY, lowDb: -3, compress: 0.3, room: 'hall', reverb: 0.45 },
-  Cathedral: { ...DRY, lowDb: -4, room: 'cathedral', reverb: 0.6 },
+/** @type {Record<Exclude<keyof Effects, 'room'>, readonly [number, number]>} from where to where each may be set */
+export const RANGES = {
+  lowDb: [-12, 12], midDb: [-12, 12], highDb: [-12, 12], deEss: [0, 1], compress: [0, 1], echo: [0, 1],
+  echoMs: [50, 1000], reverb: [0, 1],
 };
 
 /** Decay to -60 dB, silence before the first reflection, and how dull it is. */
@@ -43,12 +42,23 @@ const ROOMS = {
   cathedral: { seconds: 4.5, beforeS: 0.04, dampHz: 3500 },
   plate: { seconds: 1.2, beforeS: 0, dampHz: 9000 },
 };
-const SPLIT_HZ = 5500; // sibilants lie above
 const MOST_FEEDBACK = 0.6;
-const SMOOTH_S = 0.02;
 
-/** What a compressor of the browser looks ahead. */
-export const LOOKAHEAD_S = 0.006;
+/**
+ * @param {unknown} given from a file, a memory or a server
+ * @returns {Effects} what of it can be; the rest is as in `DRY`
+ */
+export function effectsOf(given) {
+  const known = /** @type {Record<string, unknown>} */ (given && typeof given === 'object' ? given : {});
+  const effects = { ...DRY };
+  for (const name of /** @type {(keyof typeof RANGES)[]} */ (Object.keys(RANGES))) {
+    const [least, most] = RANGES[name];
+    const value = known[name];
+    if (typeof value === 'number' && Number.isFinite(value)) effects[name] = Math.min(most, Math.max(least, value));
+  }
+  if (typeof known.room === 'string' && Object.hasOwn(ROOMS, known.room)) effects.room = /** @type {Room} */ (known.room);
+  return effects;
+}
 
 /**
  * An impulse response: noise that dies away, duller as it does.
@@ -98,9 +108,9 @@ export class Chain {
     this.reverbIn = new GainNode(context, { gain: 0 });
     this.reverb = new ConvolverNode(context);
     this.shaped.connect(this.reverbIn).connect(this.reverb).connect(this.output);
-    /** @type {AudioNode[]} */
-    this.dynamics = [];
-    this.effects = { ...DRY, deEss: NaN }; // so that the first `set` sets all
+    this.deEsser = new DeEsser(context);
+    this.compressor = new Compressor(context);
+    this.effects = { ...DRY, deEss: -1 }; // so that the first `set` wires it
     this.set(effects);
   }
 
@@ -115,75 +125,34 @@ export class Chain {
     const before = this.effects;
     this.effects = { ...effects };
     const now = this.context.currentTime;
-    /** @param {AudioParam} param @param {number} value */
-    const glide = (param, value) => (now > 0 ? param.setTargetAtTime(value, now, SMOOTH_S) : (param.value = value));
-    glide(this.low.gain, effects.lowDb);
-    glide(this.mid.gain, effects.midDb);
-    glide(this.high.gain, effects.highDb);
-    glide(this.echoIn.gain, effects.echo);
-    glide(this.feedback.gain, MOST_FEEDBACK * effects.echo);
-    glide(this.delay.delayTime, effects.echoMs / 1000);
+    glide(this.low.gain, effects.lowDb, now);
+    glide(this.mid.gain, effects.midDb, now);
+    glide(this.high.gain, effects.highDb, now);
+    glide(this.echoIn.gain, effects.echo, now);
+    glide(this.feedback.gain, MOST_FEEDBACK * effects.echo, now);
+    glide(this.delay.delayTime, effects.echoMs / 1000, now);
     if (effects.room !== before.room) {
       this.reverb.buffer = effects.room === 'none' ? null : impulseResponse(this.context.sampleRate, effects.room);
     }
-    glide(this.reverbIn.gain, effects.room === 'none' ? 0 : effects.reverb);
-    if (effects.deEss !== before.deEss || effects.compress !== before.compress) this.setDynamics(effects);
-  }
-
-  /** @param {Effects} effects */
-  setDynamics({ deEss, compress }) {
-    this.high.disconnect();
-    for (const node of this.dynamics) node.disconnect();
-    this.dynamics = [];
-    /** @type {AudioNode} */
-    let at = this.high;
-    if (deEss > 0) at = this.deEsser(at, deEss);
-    if (compress > 0) {
-      const { context } = this;
-      const squeeze = new DynamicsCompressorNode(context, {
-        threshold: -12 - 24 * compress, ratio: 2 + 6 * compress, knee: 12, attack: 0.005, release: 0.15,
-      });
-      this.dynamics.push(squeeze);
-      at = at.connect(squeeze);
-    }
-    at.connect(this.shaped);
+    glide(this.reverbIn.gain, effects.room === 'none' ? 0 : effects.reverb, now);
+    if (effects.deEss > 0) this.deEsser.set(effects.deEss, now);
+    if (effects.compress > 0) this.compressor.set(effects.compress, now);
+    const wired = before.deEss >= 0 && effects.deEss > 0 === before.deEss > 0 && effects.compress > 0 === before.compress > 0;
+    if (!wired) this.wire(effects);
   }
 
   /**
-   * The band of sibilants is compressed by itself; Linkwitz-Riley filters, so that both add up again.
-   * @param {AudioNode} from
-   * @param {number} amount
-   * @returns {AudioNode}
+   * Dynamics that are off cost no lookahead: they are not in the way.
+   * @param {Effects} effects
    */
-  deEsser(from, amount) {
-    const { context } = this;
-    const sum = new GainNode(context);
-    /** @param {BiquadFilterType} type */
-    const half = (type) =>
-      [0, 1].map(() => new BiquadFilterNode(context, { type, frequency: SPLIT_HZ, Q: 20 * Math.log10(Math.SQRT1_2) }));
-    const [low, high] = [half('lowpass'), half('highpass')];
-    const wait = new DelayNode(context, { delayTime: LOOKAHEAD_S });
-    const squeeze = new DynamicsCompressorNode(context, {
-      threshold: -20 - 30 * amount, ratio: 10, knee: 6, attack: 0.001, release: 0.05,
-    });
-    // the browser makes up for what it takes; here nothing may be made louder
-    const makeup = new GainNode(context, { gain: 1 / makeupGain(-20 - 30 * amount, 6, 10) });
-    from.connect(low[0]).connect(low[1]).connect(wait).connect(sum);
-    from.connect(high[0]).connect(high[1]).connect(squeeze).connect(makeup).connect(sum);
-    this.dynamics.push(...low, ...high, wait, squeeze, makeup, sum);
-    return sum;
+  wire({ deEss, compress }) {
+    for (const node of [this.high, this.deEsser.output, this.compressor.output]) node.disconnect();
+    /** @type {AudioNode} */
+    let at = this.high;
+    for (const stage of [...(deEss > 0 ? [this.deEsser] : []), ...(compress > 0 ? [this.compressor] : [])]) {
+      at.connect(stage.input);
+      at = stage.output;
+    }
+    at.connect(this.shaped);
   }
-}
-
-/**
- * What DynamicsCompressorNode multiplies with (Web Audio API, "Computing the makeup gain"): the inverse of its curve
- * at full scale, to the power of 0.6.
- * @param {number} threshold dB
- * @param {number} knee dB
- * @param {number} ratio
- */
-function makeupGain(threshold, knee, ratio) {
-  // above the knee, the curve is a line of slope 1/ratio in dB; within it, about half of the knee is lost
-  const full = threshold + knee / 2 + (0 - threshold - knee / 2) / ratio;
-  return 10 ** ((-full * 0.6) / 20);
 }

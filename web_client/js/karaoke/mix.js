@@ -5,6 +5,7 @@
 
 import { Backing } from './backing.js';
 import { Chain } from './effects.js';
+import { Level } from './level.js';
 
 /** @typedef {'converted' | 'dry' | 'both'} Monitoring */
 
@@ -26,8 +27,12 @@ export class Mix {
     graph.monitor.disconnect();
     graph.monitor.connect(this.converted).connect(this.chain.input);
     graph.dry.connect(this.dry).connect(this.chain.input);
-    this.chain.output.connect(this.voice).connect(context.destination);
-    this.backing = new Backing(context, context.destination);
+    const song = new GainNode(context);
+    const all = new GainNode(context);
+    this.chain.output.connect(this.voice).connect(all).connect(context.destination);
+    song.connect(all);
+    this.backing = new Backing(context, song);
+    this.levels = { voice: new Level(this.voice), song: new Level(song), all: new Level(all) };
   }
 
   /** @param {Monitoring} what */

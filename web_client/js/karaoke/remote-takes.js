@@ -18,8 +18,8 @@ const BUSY = new Set([0, 429, 502, 503, 504]); // statuses that go by
  * @property {string} take_id
  * @property {string} song_id
  * @property {string} title
- * @property {'open' | 'finished'} status
- * @property {Record<Sent, number>} [received] samples
+ * @property {'open' | 'finished' | 'lost'} status lost: the server was restored from a backup, which has no sound
+ * @property {Partial<Record<Sent, number>>} [received] samples; of a finished take, of its mix
  * @property {number} [frames]
  * @property {number} semitones
  * @property {number} tempo
@@ -100,6 +100,10 @@ export class RemoteTakes {
    */
   async send(take, sounds, onProgress, onKnown) {
     let there = take.remote ? await this.get(take.remote).catch(ifGone) : null;
+    if (there?.status === 'lost') {
+      await this.remove(there.take_id);
+      there = null;
+    }
     if (!there) {
       there = await this.begin(take);
       take.remote = there.take_id;
@@ -122,6 +126,22 @@ export class RemoteTakes {
       song_id: take.songId, semitones: take.semitones, tempo: take.tempo, voice: take.voice, voice_name: take.voiceName,
       voice_volume: take.voiceVolume, track_volume: take.trackVolume, effects: take.effects, missing: take.missing,
     });
+  }
+
+  /**
+   * Mix a finished take anew: the server forgets the mixes that it has, and gets this one.
+   * @param {string} id
+   * @param {import('./presets.js').Mixing} mixing
+   * @param {Blob} mix raw samples
+   * @param {(share: number) => void} onProgress 0..1
+   * @returns {Promise<RemoteTake>}
+   * @throws {ApiError}
+   */
+  async remix(id, { effects, voiceVolume, trackVolume }, mix, onProgress) {
+    const body = JSON.stringify({ effects, voice_volume: voiceVolume, track_volume: trackVolume });
+    await ask(this.path(id), { method: 'PATCH', headers: { 'Content-Type': 'application/json' }, body });
+    await this.sendTrack(id, 'mix', mix, 0, 'live', (bytes) => onProgress(bytes / mix.size));
+    return this.get(id);
   }
 
   /**

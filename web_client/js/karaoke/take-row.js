@@ -9,9 +9,9 @@ import { clock } from '../time.js';
 import { wavFile } from '../wav.js';
 import { renderMix, toPcm } from './render.js';
 import { makeFiles } from './take-files.js';
+import { HEADER, partsOf, pcmOf } from './take-parts.js';
 
 const RATE = 48000;
-const HEADER = 44; // bytes of a WAV file before its samples
 const POLL_MS = 1000;
 const SURE_MS = 4000;
 const HINTS = {
@@ -30,6 +30,7 @@ const HINTS = {
  * @property {() => Promise<void>} remove
  * @property {import('./remote-takes.js').RemoteTakes} remote
  * @property {() => { id: string, name: string } | null} voice the one that is chosen on the page
+ * @property {() => import('./presets.js').Mixing} mixing as it is set on the page
  */
 
 /** @type {[Part, string, import('./remote-takes.js').Track][]} part, in words, what the server calls it */
@@ -53,10 +54,12 @@ export class TakeRow {
     /** @type {string[]} */
     this.urls = [];
     this.opened = false;
-    const remove = this.button('Delete', 'quiet', () => this.remove(remove));
+    this.remover = this.button('Delete', 'quiet', () => this.remove());
     this.opener = this.button('Open', 'plain', () => void this.open());
     this.sender = this.button('Keep on the server', 'plain', () => void this.send());
     this.singer = this.button('Sing again at quality', 'plain', () => void this.singAgain());
+    this.mixer = this.button('Mix again', 'plain', () => void this.mixAgain());
+    this.mixer.title = 'With the effects and volumes that are set on this page now';
     this.hint = make('span', { className: 'small' });
     this.progress = make('progress', { max: 1, value: 0, hidden: true });
     this.progress.setAttribute('aria-label', `Progress of ${title}`);
@@ -66,10 +69,10 @@ export class TakeRow {
     this.again = make('div', { className: 'tracks' });
     this.item = make('li', { className: 'take' }, [
       make('div', { className: 'take-head' }, [
-        make('strong', { textContent: title }), make('span', { textContent: this.facts() }), remove,
+        make('strong', { textContent: title }), make('span', { textContent: this.facts() }), this.remover,
       ]),
       this.tracks, this.again,
-      make('div', { className: 'take-acts' }, [this.opener, this.sender, this.singer, this.hint]), this.progress, this.note,
+      make('div', { className: 'take-acts' }, [this.opener, this.mixer, this.sender, this.singer, this.hint]), this.progress, this.note,
     ]);
     this.item.dataset.take = take.id;
     this.show();
@@ -107,7 +110,7 @@ export class TakeRow {
    * @param {() => Promise<void>} work
    */
   async attempt(work) {
-    const buttons = [this.opener, this.sender, this.singer];
+    const buttons = [this.opener, this.mixer, this.sender, this.singer, this.remover];
     for (const button of buttons) button.disabled = true;
     setText(this.note, '');
     try {
@@ -142,6 +145,7 @@ export class TakeRow {
   /** What can be done now. */
   show() {
     this.opener.hidden = this.opened;
+    this.mixer.hidden = !this.opened;
     this.sender.hidden = !this.opened || this.far !== null;
     this.singer.hidden = !this.opened || this.far === null;
     setText(this.hint, this.sender.hidden ? (this.singer.hidden ? '' : HINTS.again) : HINTS.send);
@@ -195,6 +199,25 @@ export class TakeRow {
     });
   }
 
+  /** Mix it with what is set on the page now, here and on the server. */
+  async mixAgain() {
+    await this.attempt(async () => {
+      const { take, far, means } = this;
+      const mixing = means.mixing();
+      setText(this.note, 'It is mixed…');
+      const parts = await partsOf(this.files, means.remote, far?.take_id ?? '');
+      const mix = wavFile(toPcm(await renderMix({ ...parts, ...mixing })), RATE, 2);
+      this.progress.hidden = !far;
+      if (far) this.far = await means.remote.remix(far.take_id, mixing, mix.slice(HEADER), (share) => (this.progress.value = share));
+      Object.assign(take, mixing);
+      this.files.mix = mix;
+      await means.changed();
+      this.showTracks();
+      if (this.far?.rendition?.status === 'completed') await this.showAgain(this.far);
+      setText(this.note, 'Mixed with the effects and volumes that are set now.');
+    });
+  }
+
   async singAgain() {
     await this.attempt(async () => {
       if (!this.far) return;
@@ -230,7 +253,7 @@ export class TakeRow {
     const [voice, accompaniment] = await Promise.all([
       remote.sound(id, 'voice', 'quality'), remote.sound(id, 'accompaniment', 'live'),
     ]);
-    const pcm = Int16Array.from(voice.getChannelData(0), (sample) => Math.round(32767 * Math.max(-1, Math.min(1, sample))));
+    const pcm = pcmOf(voice);
     const mix = wavFile(toPcm(await renderMix({ ...this.take, voice: pcm, accompaniment })), RATE, 2);
     const received = rendition?.received.mix ?? 0;
     await remote.sendTrack(id, 'mix', mix.slice(HEADER), received, 'quality', () => {});
@@ -243,8 +266,9 @@ export class TakeRow {
     setText(this.note, '');
   }
 
-  /** @param {HTMLButtonElement} button asks once more before it acts */
-  remove(button) {
+  /** Asks once more before it acts. */
+  remove() {
+    const button = this.remover;
     if (button.dataset.sure !== 'yes') {
       button.dataset.sure = 'yes';
       button.textContent = 'Really?';

@@ -5,7 +5,7 @@
 
 import { ApiError } from '../api.js';
 import { byId, setText } from '../dom.js';
-import { DRY } from './effects.js';
+import { effectsOf } from './effects.js';
 import { KeptTakes, songOf } from './kept-takes.js';
 import { RemoteTakes } from './remote-takes.js';
 import { TakeRow } from './take-row.js';
@@ -17,11 +17,11 @@ const SETTLED_MS = 5000; // from the start of a song: it needs the machine most 
 export class TakesView {
   /**
    * @param {import('./songs.js').Songs} songs
-   * @param {() => { id: string, name: string } | null} voice the one that is chosen
+   * @param {Pick<import('./take-row.js').Means, 'voice' | 'mixing'>} chosen what is chosen on the page
    */
-  constructor(songs, voice) {
+  constructor(songs, chosen) {
     this.songs = songs;
-    this.voice = voice;
+    this.chosen = chosen;
     this.remote = new RemoteTakes(songs.userId);
     this.kept = new KeptTakes();
     this.list = byId('takes', HTMLElement);
@@ -33,12 +33,15 @@ export class TakesView {
     this.current = null;
   }
 
-  /** Show what was kept before, also of a tab that died. */
-  async load() {
+  /**
+   * Show what was kept before, also of a tab that died.
+   * @param {boolean} remote show what the server has, too
+   */
+  async load(remote) {
     const takes = await this.kept.found();
     const saved = takes.filter((take) => take.recovered && !this.rows.has(take.id));
     for (const take of takes) if (!this.rows.has(take.id)) this.add(take);
-    void this.loadRemote();
+    if (remote) void this.loadRemote();
     if (saved.some((take) => Date.now() - take.createdAt < 86_400_000)) {
       setText(this.note, 'A take was cut short when its page closed. What was sung until then is here.');
     }
@@ -65,7 +68,7 @@ export class TakesView {
     /** @type {import('./kept-takes.js').Kept} */
     const take = {
       id: far.take_id, number: 0, songId: far.song_id, title: far.title, semitones: far.semitones, tempo: far.tempo,
-      voice: far.voice, voiceName: far.voice_name, effects: { ...DRY, ...far.effects }, voiceVolume: far.voice_volume,
+      voice: far.voice, voiceName: far.voice_name, effects: effectsOf(far.effects), voiceVolume: far.voice_volume,
       trackVolume: far.track_volume, createdAt: Date.parse(far.created_at), state: 'done', length: far.frames ?? 0,
       missing: far.missing, recovered: false, remote: far.take_id,
     };
@@ -100,7 +103,7 @@ export class TakesView {
   /**
    * It has been sung.
    * @param {import('../link.js').FinishedTake} sung
-   * @param {Pick<import('./kept-takes.js').About, 'effects' | 'voiceVolume' | 'trackVolume'>} mixing
+   * @param {import('./presets.js').Mixing} mixing
    */
   async finish(sung, mixing) {
     const { current } = this;
@@ -124,14 +127,16 @@ export class TakesView {
     const row = new TakeRow(take, here ? `Take ${take.number}` : `Take of ${when}`, {
       sound: here ? () => this.kept.sound(take) : null,
       accompaniment: () => this.accompanimentOf(take),
-      changed: () => this.kept.update(take),
+      changed: async () => {
+        if (here) await this.kept.update(take);
+      },
       remove: async () => {
         this.rows.delete(take.id);
         await this.kept.remove(take);
         this.empty.hidden = this.rows.size > 0;
       },
       remote: this.remote,
-      voice: this.voice,
+      ...this.chosen,
     });
     this.rows.set(take.id, row);
     this.empty.hidden = true;
