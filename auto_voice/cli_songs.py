@@ -22,6 +22,7 @@ from rich.table import Table
 from auto_voice.cli_voices import ConfigOption, JsonOption
 from auto_voice.jobs.stages import STAGES
 from auto_voice.settings import Settings, SettingsError, load_settings
+from pipeline.pitch.names import TRACKERS
 
 jobs = typer.Typer(help="List, show and cancel the conversions of a server.", no_args_is_help=True)
 
@@ -75,6 +76,7 @@ def convert_song(
     instrumental_volume: Annotated[float, typer.Option(help="0 to 2")] = 0.9,
     stems: Annotated[bool, typer.Option("--stems", help="also write the vocals and the instrumental")] = False,
     use_cache: Annotated[bool, typer.Option(help="use what earlier conversions have found")] = True,
+    pitch_tracker: Annotated[str, typer.Option(help=f"one of {', '.join(TRACKERS)}")] = TRACKERS[0],
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -99,7 +101,10 @@ def convert_song(
         return_stems=stems,
         use_cache=use_cache,
         output_format=suffix,
+        pitch_tracker=pitch_tracker,
     )
+    if pitch_tracker not in TRACKERS:
+        raise SettingsError(f"there is no tracker {pitch_tracker!r}", f"use one of {', '.join(TRACKERS)}")
     target = ProfileStore(settings.storage.voice_profiles_dir).voice(voice)
     output.parent.mkdir(parents=True, exist_ok=True)
     with (

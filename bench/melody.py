@@ -28,10 +28,10 @@ from numpy.typing import NDArray
 from auto_voice.settings import load_settings
 from bench.melodies import RATE, make_song
 from bench.report import Report, parser
-from pipeline import weights
 from pipeline.karaoke.analysis import Analysis, analyse
 from pipeline.karaoke.chart import Note
 from pipeline.pitch import offline
+from pipeline.pitch.trackers import open_tracker
 from pipeline.reader import AudioReader
 from pipeline.separation import choose_separator
 from pipeline.song.pitch import Melody, track_pitch
@@ -62,7 +62,7 @@ def notes_of(voice: Float, band: Float, model: str | None, folder: Path) -> Foun
         mixture = Track(tracks["vocals"].rename(folder / "mixture.wav"))
         separate_song(mixture, choose_separator(model, models_dir).separator, folder, lambda part: None)
     vocals, rest = (Track(path) for path in tracks.values())
-    melody = track_pitch(vocals, weights.fetch("swiftf0", models_dir), lambda part: None)
+    melody = track_pitch(vocals, open_tracker("swiftf0", models_dir), lambda part: None)
     began = time.perf_counter()
     analysis = analyse(vocals, rest, melody, lambda part: None)
     return Found(analysis, melody, time.perf_counter() - began)

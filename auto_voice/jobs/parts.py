@@ -13,7 +13,8 @@ import numpy as np
 
 from auto_voice.settings import Settings
 from auto_voice.storage.cache import ContentCache, content_key, file_hash
-from pipeline import weights
+from pipeline.pitch.names import TRACKERS
+from pipeline.pitch.trackers import open_tracker
 from pipeline.reader import AudioReader
 from pipeline.separation import Choice, choose_separator
 from pipeline.song.decode import decode_song
@@ -99,15 +100,16 @@ class SongParts:
         tracks = Track(folder / "vocals.wav"), Track(folder / "accompaniment.wav")
         return Stems(*tracks, key, choice, info, cached)
 
-    def melody(self, stems: Stems, use_cache: bool, progress: Progress) -> Melody:
-        """The pitch of a song's voice; `progress` of `pitch`."""
-        model = weights.fetch("swiftf0", self._settings.storage.models_dir)
+    def melody(self, stems: Stems, use_cache: bool, progress: Progress, tracker: str = TRACKERS[0]) -> Melody:
+        """The pitch of a song's voice, by one of `TRACKERS`; `progress` of `pitch`."""
+        track = open_tracker(tracker, self._settings.storage.models_dir)
 
         def build(folder: Path) -> None:
-            melody = track_pitch(stems.vocals, model, lambda part: progress("pitch", part))
+            melody = track_pitch(stems.vocals, track, lambda part: progress("pitch", part))
             np.save(folder / "melody.npy", np.stack(melody))
 
-        folder, _ = self.entry("pitch", stems.key, use_cache, build, lambda: progress("pitch", 0.0))
+        key = stems.key if tracker == TRACKERS[0] else content_key(stems.key, tracker)
+        folder, _ = self.entry("pitch", key, use_cache, build, lambda: progress("pitch", 0.0))
         progress("pitch", 1.0)
         return Melody(*np.load(folder / "melody.npy", allow_pickle=False))
 

@@ -22,6 +22,7 @@ from pipeline.converters.base import Controls, Converter
 from pipeline.converters.rvc.timing import WHOLE
 from pipeline.converters.rvc.voice import RvcVoice
 from pipeline.pitch import offline
+from pipeline.pitch.trackers import open_tracker
 from pipeline.song import mix
 from pipeline.song.convert import convert_vocals, whole_octaves
 from pipeline.song.pitch import Melody, track_pitch
@@ -69,7 +70,7 @@ class SongConverter:
         """
         stems = self.parts.stems(source, request.preset, request.use_cache, progress)
         notes = [stems.choice.note] if stems.choice.note else []
-        melody = self.parts.melody(stems, request.use_cache, progress)
+        melody = self.parts.melody(stems, request.use_cache, progress, request.pitch_tracker)
         f0 = melody.f0_hz
         if not melody.is_sung or not _audible(stems):
             notes.append("no vocals were found: this is the song as it was")
@@ -182,6 +183,7 @@ class SongConverter:
             "format": request.output_format,
             "preset": request.preset,
             "separation_model": stems.choice.separator.name,
+            "pitch_tracker": request.pitch_tracker,
             "stems_from_cache": stems.cached,
             "target_profile_id": request.voice_id,
         }
@@ -190,7 +192,7 @@ class SongConverter:
         self, before: Track, after: Track, f0: Float, voice: Target, semitones: float
     ) -> dict[str, Any]:
         models_dir = self._settings.storage.models_dir
-        heard = track_pitch(after, weights.fetch("swiftf0", models_dir), lambda part: None).f0_hz
+        heard = track_pitch(after, open_tracker("swiftf0", models_dir), lambda part: None).f0_hz
         if self._encoder is None:
             self._encoder = SpeakerEncoder(weights.fetch("resemblyzer", models_dir))
         target = voice.embedding if isinstance(voice, Voice) else None

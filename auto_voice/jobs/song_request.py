@@ -20,3 +20,4 @@ class SongRequest:
     return_stems: bool = True
     use_cache: bool = True
     output_format: str = "wav"
+    pitch_tracker: str = "swiftf0"  # one of pipeline.pitch.names.TRACKERS

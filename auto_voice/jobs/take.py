@@ -8,10 +8,10 @@ from typing import Any
 
 from auto_voice.jobs.parts import Progress
 from auto_voice.storage.take_files import BLOCK, RATE, SamplesFile
-from pipeline import weights
 from pipeline.converters import available
 from pipeline.converters.base import Controls
 from pipeline.converters.rvc.timing import WHOLE
+from pipeline.pitch.trackers import open_tracker
 from pipeline.song import mix
 from pipeline.song.convert import convert_vocals, whole_octaves
 from pipeline.song.pitch import track_pitch
@@ -63,8 +63,9 @@ class TakeSinger:
             for block in samples.blocks(request.frames):
                 writer.append(block.repeat(2, 0))
         dry, notes = Track(folder / "dry.wav"), []
-        model = weights.fetch("swiftf0", self._models_dir)
-        melody = track_pitch(dry, model, lambda part: progress("pitch", part))
+        melody = track_pitch(
+            dry, open_tracker("swiftf0", self._models_dir), lambda part: progress("pitch", part)
+        )
         octaves = whole_octaves(melody.f0_hz, voice.median_f0_hz)
         if melody.is_sung:
             controls = Controls(pitch_semitones=12.0 * octaves, auto_pitch=False)

@@ -21,6 +21,8 @@ from auto_voice.web.job_view import describe, stage_message
 from auto_voice.web.readiness import check_ready
 from auto_voice.web.reception import JOBS, enqueue, job_of, look_at, new_folder
 from auto_voice.web.song_form import read_song_request
+from pipeline.pitch.names import TRACKERS
+from pipeline.weights import find
 
 WATCHERS: web.AppKey[set[asyncio.Task[None]]] = web.AppKey("watchers", set[asyncio.Task[None]])
 PROFILES = web.AppKey("profiles_of_conversions", ProfileStore)
@@ -40,6 +42,8 @@ async def convert_song(request: web.Request) -> web.Response:
             request, upload, files=("song", "audio"), max_mb=settings.limits.max_audio_size_mb
         )
         wanted, notes = read_song_request(fields, settings.quality)
+        if wanted.pitch_tracker != TRACKERS[0]:
+            await asyncio.to_thread(find, wanted.pitch_tracker, settings.storage.models_dir)
         user_id = whose(request, uploads.plain_text(fields, "user_id", 100))
         check_ready(await asyncio.to_thread(app[PROFILES].get, wanted.voice_id, sole_user(request)))
         seconds = await look_at(request, upload)

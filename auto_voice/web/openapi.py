@@ -29,6 +29,7 @@ from auto_voice.web.openapi_parts import (
     volume,
 )
 from pipeline.encoder import FORMATS
+from pipeline.pitch.names import TRACKERS
 from pipeline.speech.languages import LANGUAGES
 from pipeline.speech.limits import LONGEST_TEXT, PITCHES, SPEEDS
 
@@ -163,6 +164,7 @@ PATHS: dict[str, Any] = {
                 return_stems=FLAG,
                 use_cache=FLAG,
                 output_format={"enum": ["wav", "flac", "mp3", "ogg"]},
+                pitch_tracker={"enum": [*TRACKERS], "default": TRACKERS[0]},
             ),
             "responses": answers(202, "it is in the queue", ref("Conversion"), 400, 404, 413, 503, 507),
         }

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from auto_voice.jobs.song_request import FORMATS, SongRequest
 from auto_voice.sections import QualitySettings
 from auto_voice.web.errors import ApiError
+from pipeline.pitch.names import TRACKERS
 
 ALIASES = {
     "target_profile_id": ("target_profile_id", "profile_id", "voice_id"),
@@ -35,6 +36,9 @@ def read_song_request(fields: Mapping[str, str], quality: QualitySettings) -> tu
     output_format = (_text(fields, "output_format") or "wav").lower()
     if output_format not in FORMATS:
         raise ApiError("invalid_parameter", f"output_format must be one of {', '.join(FORMATS)}")
+    tracker = _text(fields, "pitch_tracker") or TRACKERS[0]
+    if tracker not in TRACKERS:
+        raise ApiError("invalid_parameter", f"pitch_tracker must be one of {', '.join(TRACKERS)}")
     _number(fields, "temperature", 1.0, 0.5, 2.0)
     notes = ["temperature has no effect: the converter does not sample"] if _text(fields, "temperature") else []
     request = SongRequest(
@@ -47,6 +51,7 @@ def read_song_request(fields: Mapping[str, str], quality: QualitySettings) -> tu
         return_stems=_flag(fields, "return_stems", True),
         use_cache=_flag(fields, "use_cache", True),
         output_format=output_format,
+        pitch_tracker=tracker,
     )
     return request, notes
 

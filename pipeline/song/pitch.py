@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ import soxr
 from numpy.typing import NDArray
 
 from pipeline.pitch import offline
+from pipeline.pitch.trackers import Tracker
 from pipeline.song.report import Report
 from pipeline.song.track import Track
 
@@ -45,12 +45,12 @@ class Melody(NamedTuple):
         return bool(sure * offline.HOP_S > LEAST_SUNG_S and sure > SURE_SHARE * voiced)
 
 
-def track_pitch(vocals: Track, model: Path, report: Report) -> Melody:
+def track_pitch(vocals: Track, tracker: Tracker, report: Report) -> Melody:
     """Track the pitch of vocals.
 
     Args:
         vocals: any track.
-        model: the registered weights "swiftf0".
+        tracker: of `pipeline.pitch.trackers`.
         report: told after every segment.
     """
     frames = int(vocals.seconds / offline.HOP_S) + 1
@@ -61,7 +61,7 @@ def track_pitch(vocals: Track, model: Path, report: Report) -> Melody:
         start = round((first - margin) * offline.HOP_S * vocals.sample_rate)
         mono = vocals.read(start, round(SEGMENT_S * vocals.sample_rate)).mean(0)
         low = soxr.resample(mono, vocals.sample_rate, offline.RATE)
-        found = offline.track(low, offline.RATE, model)
+        found = tracker(np.ascontiguousarray(low, np.float32))
         for whole, part in zip(melody, (found.f0_hz, found.confidence), strict=True):
             known = part[margin : margin + min(step, frames - first)]
             whole[first : first + len(known)] = known

@@ -15,13 +15,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from kernels.conv_input import conv_input
+
 
 class Beginning:
     """Nothing was before: layers see zeros there, as at the beginning of a recording."""
 
-    def before(self, x: Tensor, left: int, rate: int) -> Tensor:
-        """(n, channels, time) with `left` zeros before it."""
-        return functional.pad(x, (left, 0))
+    def around(self, x: Tensor, left: int, right: int, rate: int, slope: float = 1.0) -> Tensor:
+        """(n, channels, time), through a leaky ReLU where its slope is not 1, with zeros on both sides."""
+        return functional.pad(x if slope == 1.0 else functional.leaky_relu(x, slope), (left, right))
 
 
 class History:
@@ -34,26 +36,21 @@ class History:
 
     def __init__(self, held: Tensor, commit: int) -> None:
         self._held = held
+        self._kept = torch.empty_like(held)
         self._commit = commit
         self._at = 0
-        self._next: list[Tensor] = []
 
-    def before(self, x: Tensor, left: int, rate: int) -> Tensor:
-        """(n, channels, time) with the `left` samples before it; `rate` is samples of it per frame."""
-        if not left:
-            return x
-        count, channels = x.shape[0], x.shape[1]
-        size = channels * left
-        past = self._held[:, self._at : self._at + size].view(count, channels, left)
-        self._at += size
-        joined = torch.cat((past, x), -1)
+    def around(self, x: Tensor, left: int, right: int, rate: int, slope: float = 1.0) -> Tensor:
+        """The same with the `left` samples before it, as the layer saw them; `rate` samples are a frame."""
+        at = self._at
+        self._at += x.shape[1] * left
         end = self._commit * rate
-        self._next.append(joined[..., end : end + left].reshape(count, size))
-        return joined
+        return conv_input(x, slope, left, right, self._held, self._kept, at, end)
 
     def kept(self) -> Tensor:
         """(n, size) to hold for the next part, once every layer has asked."""
-        return torch.cat(self._next, 1)
+        assert self._at == self._held.shape[1]
+        return self._kept
 
 
 class _Sizes:
@@ -62,9 +59,9 @@ class _Sizes:
     def __init__(self) -> None:
         self.size = 0
 
-    def before(self, x: Tensor, left: int, rate: int) -> Tensor:
+    def around(self, x: Tensor, left: int, right: int, rate: int, slope: float = 1.0) -> Tensor:
         self.size += x.shape[1] * left
-        return functional.pad(x, (left, 0))
+        return functional.pad(x, (left, right))
 
 
 Past = Beginning | History | _Sizes

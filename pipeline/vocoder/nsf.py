@@ -12,14 +12,16 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from kernels import fusion
+from kernels.noise import normal
 from pipeline.vocoder.history import Beginning, Past
 
 SINE_LEVEL = 0.1
 NOISE_LEVEL = 0.003  # beside the sine
 UNVOICED_LEVEL = SINE_LEVEL / 3  # without one
-SLOPE = 0.1
+SLOPE = 0.1  # of the leaky ReLUs, and ...
+LAST_SLOPE = 0.01  # ... of the one before the last convolution
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,9 @@ class Same(nn.Conv1d):
         super().__init__(inputs, outputs, kernel, dilation=dilation, bias=bias)
         self.side = dilation * (kernel - 1) // 2
 
-    def stream(self, x: Tensor, past: Past, rate: int) -> Tensor:
-        """(n, inputs, time) -> (n, outputs, time)."""
-        return self(functional.pad(past.before(x, self.side, rate), (0, self.side)))  # type: ignore[no-any-return]
+    def stream(self, x: Tensor, past: Past, rate: int, slope: float = 1.0) -> Tensor:
+        """(n, inputs, time), through a leaky ReLU of that slope, -> (n, outputs, time)."""
+        return self(past.around(x, self.side, self.side, rate, slope))  # type: ignore[no-any-return]
 
 
 class Up(nn.ConvTranspose1d):
@@ -58,8 +60,8 @@ class Up(nn.ConvTranspose1d):
         self.left = -(-(kernel - 1 - self.trim) // rate)  # inputs before a sample that it hears
 
     def stream(self, x: Tensor, past: Past, rate: int) -> Tensor:
-        """(n, inputs, time) -> (n, outputs, rate * time)."""
-        made: Tensor = self(past.before(x, self.left, rate))
+        """(n, inputs, time), through a leaky ReLU, -> (n, outputs, rate * time)."""
+        made: Tensor = self(past.around(x, self.left, 0, rate, SLOPE))
         start = self.trim + self.left * self.rate
         return made[..., start : start + x.shape[-1] * self.rate]
 
@@ -73,7 +75,7 @@ class Down(nn.Conv1d):
 
     def stream(self, x: Tensor, past: Past, rate: int) -> Tensor:
         """`rate` is that of the source."""
-        return self(functional.pad(past.before(x, self.side, rate), (0, self.side)))  # type: ignore[no-any-return]
+        return self(past.around(x, self.side, self.side, rate))  # type: ignore[no-any-return]
 
 
 class ResBlock(nn.Module):
@@ -89,8 +91,8 @@ class ResBlock(nn.Module):
         for first, second in zip(self.convs1, self.convs2, strict=True):
             assert isinstance(first, Same)
             assert isinstance(second, Same)
-            made = first.stream(functional.leaky_relu(x, SLOPE), past, rate)
-            x = x + second.stream(functional.leaky_relu(made, SLOPE), past, rate)
+            made = first.stream(x, past, rate, SLOPE)
+            x = second.stream(made, past, rate, SLOPE).add_(x)
         return x
 
 
@@ -116,8 +118,7 @@ class Source(nn.Module):
         Returns:
             (n, 1, frames * hop), and the phase (n, frames + 1) in cycles before each frame and after the last.
         """
-        cycles = f0_hz.double() / sample_rate
-        ends = torch.cumsum(torch.cat((phase[:, None].double(), cycles * hop), 1), 1) % 1.0
+        cycles, ends = self._turned(f0_hz, phase, hop, sample_rate)
         steps = torch.arange(1, hop + 1, device=f0_hz.device, dtype=torch.float64)
         turn = (ends[:, :-1, None] + cycles[..., None] * steps) % 1.0
         sine = torch.sin(2.0 * math.pi * turn.to(f0_hz.dtype)) * SINE_LEVEL
@@ -126,6 +127,37 @@ class Source(nn.Module):
         excitation = sine * voiced + level * noise.view_as(sine)
         made = torch.tanh(self.l_linear(excitation.flatten(1)[..., None].to(self.l_linear.weight.dtype)))
         return made.transpose(1, 2), ends.to(phase.dtype)
+
+    def placed(
+        self, f0_hz: Tensor, seeds: Tensor, starts: Tensor, phase: Tensor, hop: int, sample_rate: int
+    ) -> tuple[Tensor, Tensor]:
+        """The same, with the noise of a place (`kernels.noise`).
+
+        Args:
+            f0_hz: (n, frames), 0 where nothing is voiced.
+            seeds: (n,) int64, of the noise.
+            starts: (n,) int64, the place of its first sample.
+            phase: (n,) in cycles, at the end of the sample before the first.
+            hop: samples per frame.
+            sample_rate: Hz.
+
+        Returns:
+            See `forward`.
+        """
+        if fusion.available(f0_hz):
+            from kernels.triton_source import launch
+
+            _, ends = self._turned(f0_hz, phase, hop, sample_rate)
+            levels = (SINE_LEVEL, NOISE_LEVEL, UNVOICED_LEVEL)
+            made = launch(f0_hz, ends, seeds, starts, self.l_linear, hop, sample_rate, levels)
+            return made, ends.to(phase.dtype)
+        return self(f0_hz, normal(seeds, starts, f0_hz.shape[1] * hop), phase, hop, sample_rate)  # type: ignore[no-any-return]
+
+    @staticmethod
+    def _turned(f0_hz: Tensor, phase: Tensor, hop: int, sample_rate: int) -> tuple[Tensor, Tensor]:
+        """Cycles per sample in each frame, and the phase before each frame and after the last."""
+        cycles = f0_hz.double() / sample_rate
+        return cycles, torch.cumsum(torch.cat((phase[:, None].double(), cycles * hop), 1), 1) % 1.0
 
 
 class Generator(nn.Module):
@@ -166,15 +198,16 @@ class Generator(nn.Module):
         x = self.conv_pre.stream(latent, past, rate) + self.cond(speaker)
         for stage, up in enumerate(self.ups):
             assert isinstance(up, Up)
-            x = up.stream(functional.leaky_relu(x, SLOPE), past, rate)
+            x = up.stream(x, past, rate)
             rate *= up.rate
             if source is not None:
                 down = self.noise_convs[stage]
                 assert isinstance(down, Down)
-                x = x + down.stream(source, past, self.hop)
+                x = down.stream(source, past, self.hop).add_(x)
             around = self.resblocks[stage * blocks : (stage + 1) * blocks]
-            x = torch.stack([block(x, past, rate) for block in around]).sum(0) / blocks
-        return torch.tanh(self.conv_post.stream(functional.leaky_relu(x), past, rate))
+            first, *others = [block(x, past, rate) for block in around]
+            x = sum(others, start=first).div_(blocks)
+        return torch.tanh(self.conv_post.stream(x, past, rate, LAST_SLOPE))
 
     @property
     def reach(self) -> int:

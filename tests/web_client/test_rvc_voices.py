@@ -114,6 +114,32 @@ def test_from_a_file_to_a_song_and_back(
     page.wait_for_selector("#voices:not(:has-text('Anna'))")
 
 
+def test_two_voices_are_merged(
+    launch: Launch, open_page: Callable[..., Page], studio: Service, tmp_path: Path
+) -> None:
+    page = open_page(launch())
+    page.goto(studio.url)
+    page.wait_for_selector("#voices input")
+    for seed, name in enumerate(("Bea", "Cid")):
+        assert page.locator("#merge").is_hidden()
+        bring(page, [str(write(tmp_path / f"{name}.pth", seed=seed))])
+        page.click("#bring summary")
+    page.click("#merge summary")
+    page.select_option("#merge-second", label="Bea")
+    assert page.locator("#merge-submit").is_disabled()  # a voice and itself
+    page.select_option("#merge-second", label="Cid")
+    page.fill("#merge-share", "30")
+    page.fill("#merge-name", "Both")
+    page.click("#merge-submit")
+    page.wait_for_selector("#merge-result:has-text('is here and picked')", timeout=60_000)
+    assert page.locator(".voice:has(:checked) .voice-name").inner_text() == "Both"
+    for name in ("Both", "Bea", "Cid"):
+        page.click(f"[aria-label='Delete the voice {name}']")
+        page.click(f"[aria-label='Really delete the voice {name}?']")
+        page.wait_for_selector(f"#voices:not(:has-text('{name}'))")
+    assert page.locator("#merge").is_hidden()
+
+
 def test_what_is_no_voice_is_refused_on_the_page(
     launch: Launch, open_page: Callable[..., Page], studio: Service, tmp_path: Path
 ) -> None:

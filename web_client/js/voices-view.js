@@ -5,6 +5,7 @@
 
 import { ApiError } from './api.js';
 import { byId, make } from './dom.js';
+import { MergeForm } from './merge-form.js';
 import { RvcForm } from './rvc-form.js';
 import { VoiceDialog } from './voice-dialog.js';
 import { deleteVoice, listVoices, makeVoice } from './voices.js';
@@ -33,11 +34,12 @@ export class VoicesView {
     this.progress = byId('make-progress', HTMLProgressElement);
     this.result = byId('make-result', HTMLElement);
     this.dialog = new VoiceDialog(userId, () => this.load());
-    const rvc = new RvcForm(userId, (made) => {
-      this.chosen = made.id;
+    const made = (/** @type {import('./voices.js').Voice} */ voice) => {
+      this.chosen = voice.id;
       return this.load();
-    }, anywhere);
-    this.form.closest('details')?.after(rvc.details);
+    };
+    this.merging = new MergeForm(userId, made);
+    this.form.closest('details')?.after(new RvcForm(userId, made, anywhere).details, this.merging.details);
     this.form.addEventListener('submit', (event) => {
       event.preventDefault();
       void this.submit();
@@ -79,6 +81,7 @@ export class VoicesView {
   }
 
   show() {
+    this.merging.show(this.voices);
     this.list.replaceChildren(...this.voices.map((voice) => this.item(voice)));
   }
 

@@ -136,6 +136,21 @@ export async function bringVoice(files, name, userId, onProgress, signal) {
   return readVoice((await upload(`${BASE}/import`, form, onProgress, signal)) ?? {});
 }
 
+/**
+ * Make an RVC voice between two of one's own.
+ * @param {string} first id
+ * @param {string} second id
+ * @param {number} share of the second, 0..1
+ * @param {string} name may be empty
+ * @param {string} userId
+ * @returns {Promise<Voice>}
+ * @throws {ApiError}
+ */
+export async function mergeVoices(first, second, share, name, userId) {
+  const body = JSON.stringify({ first, second, share, user_id: userId, ...(name && { profile_name: name }) });
+  return readVoice(await ask(`${BASE}/merge`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body }));
+}
+
 /** What the box says that must be ticked. */
 const CONSENT = 'This is my own voice, or its owner agrees (ticked on the page)';
 

@@ -228,9 +228,9 @@ class Singer:
     def _source(self, rows: Tensor, f0_hz: Tensor, first: Tensor) -> Tensor:
         """Excitation of the frames that are decoded, from frame `first` on."""
         memory, timing, size = self._memory, self._timing, self._network.architecture
-        noise = normal(memory.seed[rows], NOISE_PLACES + first * size.hop, timing.computed * size.hop)
-        source, phases = self._network.dec.m_source(
-            f0_hz, noise, memory.phase[rows], size.hop, size.sample_rate
+        places = NOISE_PLACES + first * size.hop
+        source, phases = self._network.dec.m_source.placed(
+            f0_hz, memory.seed[rows], places, memory.phase[rows], size.hop, size.sample_rate
         )
         memory.phase[rows] = phases[:, timing.stride]
         made: Tensor = source.to(self._network.dec.conv_post.weight.dtype)

@@ -188,6 +188,7 @@ async def test_bad_uploads_are_refused_at_once(idle: Client, tmp_path: Path) -> 
         (good, {"target_profile_id": "../../etc/passwd"}, 404, "profile_not_found"),
         (good, {"vocal_volume": "loud"}, 400, "invalid_parameter"),
         (good, {"user_id": "a\nb"}, 400, "invalid_parameter"),
+        (good, {"pitch_tracker": "rmvpe"}, 503, "weights_unavailable"),
         (bytes(2 * 2**20 + 1), {}, 413, "file_too_large"),
     ):
         data = form(content, **{"target_profile_id": "otto", **fields})

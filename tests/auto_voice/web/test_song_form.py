@@ -64,6 +64,7 @@ def test_aliases_and_all_fields_are_read() -> None:
         ("temperature", "3"),
         ("return_stems", "perhaps"),
         ("output_format", "aac"),
+        ("pitch_tracker", "crepe"),
     ],
 )
 def test_bad_values_are_refused_by_name(field: str, value: str) -> None:

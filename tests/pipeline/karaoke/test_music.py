@@ -5,10 +5,10 @@ import pytest
 
 from bench.melodies import RATE as SONG_RATE
 from bench.melodies import make_song
-from pipeline import weights
 from pipeline.karaoke.analysis import analyse, loudness_db
 from pipeline.karaoke.music import RATE, find_key, find_tempo, mono
 from pipeline.pitch import offline
+from pipeline.pitch.trackers import open_tracker
 from pipeline.song.pitch import Melody, track_pitch
 from pipeline.song.track import Track, TrackWriter
 
@@ -71,7 +71,7 @@ def test_loudness_has_the_frames_of_the_pitch(tmp_path: Path) -> None:
 def test_the_notes_of_a_song_without_a_band_are_found(tmp_path: Path, models_dir: Path) -> None:
     song = make_song(3, 12.0)
     vocals, band = track(tmp_path / "v.wav", song.voice), track(tmp_path / "b.wav", song.band)
-    melody = track_pitch(vocals, weights.fetch("swiftf0", models_dir), lambda part: None)
+    melody = track_pitch(vocals, open_tracker("swiftf0", models_dir), lambda part: None)
     told: list[float] = []
     found = analyse(vocals, band, melody, told.append)
     near = [

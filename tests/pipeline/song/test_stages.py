@@ -7,6 +7,7 @@ import pytest
 
 from pipeline import io
 from pipeline.errors import AudioTooShort, InvalidAudio, InvalidDuration, PoorQuality
+from pipeline.pitch.trackers import open_tracker
 from pipeline.song.decode import decode_song
 from pipeline.song.pitch import track_pitch
 from pipeline.song.report import silent
@@ -59,7 +60,7 @@ def test_the_melody_of_a_long_track_is_that_of_its_parts(make_track: MakeTrack, 
     line = np.concatenate([vibrato(hz, 10.0, RATE) for hz in (220, 330, 165, 262, 196)])
     sound = sing(line, RATE, np.random.default_rng(1))
     seen: list[float] = []
-    melody = track_pitch(make_track(np.stack([sound, sound])), models_dir / "swift-f0-0.3.0.onnx", seen.append)
+    melody = track_pitch(make_track(np.stack([sound, sound])), open_tracker("swiftf0", models_dir), seen.append)
     times = np.arange(len(melody.f0_hz)) * 0.016
     truth = np.interp(times, np.arange(len(line)) / RATE, line)
     voiced = melody.f0_hz > 0
@@ -77,5 +78,5 @@ def test_what_is_not_sung_is_known(make_track: MakeTrack, models_dir: Path) -> N
     chord = sum(np.sin(2 * np.pi * hz * t) for hz in (220, 277, 330)) * 0.1
     noise = 0.1 * np.random.default_rng(1).standard_normal(10 * RATE)
     for sound in (chord, noise, np.zeros(10 * RATE)):
-        melody = track_pitch(make_track(np.stack([sound, sound])), models_dir / "swift-f0-0.3.0.onnx", silent)
+        melody = track_pitch(make_track(np.stack([sound, sound])), open_tracker("swiftf0", models_dir), silent)
         assert not melody.is_sung
