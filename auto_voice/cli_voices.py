@@ -132,9 +132,8 @@ def convert_voice(
     from auto_voice.settings import SettingsError
     from auto_voice.storage.errors import NotMeasured
     from pipeline import io
-    from pipeline.converters import available
     from pipeline.converters.base import Controls
-    from pipeline.converters.rvc.timing import WHOLE
+    from pipeline.converters.kept import KeptConverters
     from pipeline.converters.stream import convert_recording
     from pipeline.voice import Voice
 
@@ -149,9 +148,7 @@ def convert_voice(
         raise SettingsError(str(problem)) from problem
     io.check_writable(target)
     sound = io.decode(source, sample_rate=48_000, max_seconds=3600)
-    made = available(models_dir=settings.storage.models_dir, timing=WHOLE)
-    converter = made[loaded.converters[0]](480)
-    converter.prepare(loaded)
+    converter = KeptConverters(settings.storage.models_dir).prepared(loaded)
     with Progress(console=Console(stderr=True), transient=True) as bars:
         bar = bars.add_task("converting", total=1.0)
         result = convert_recording(

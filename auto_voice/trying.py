@@ -27,16 +27,14 @@ def sing_phrase(settings: Settings, voice_id: str) -> bytes:
 
     from auto_voice.storage.profiles import ProfileStore
     from pipeline import io
-    from pipeline.converters import available
-    from pipeline.converters.rvc.timing import WHOLE
+    from pipeline.converters.kept import KeptConverters
     from pipeline.converters.stream import convert_recording
     from pipeline.phrase import sung_phrase
 
     torch.set_num_threads(1)  # singers come first
     storage = settings.storage
     voice = ProfileStore(storage.voice_profiles_dir, models_dir=storage.models_dir).voice(voice_id)
-    converter = available(models_dir=storage.models_dir, timing=WHOLE)[voice.converters[0]](480)
-    converter.prepare(voice)
+    converter = KeptConverters(storage.models_dir).prepared(voice)
     sound = convert_recording(converter, sung_phrase(), voice)
     with tempfile.TemporaryDirectory(dir=storage.temp_dir, prefix="phrase-") as folder:
         path = Path(folder) / f"phrase{SUFFIX}"

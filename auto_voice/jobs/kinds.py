@@ -69,7 +69,7 @@ class Performer:
             from auto_voice.jobs.take import TakeRequest, TakeSinger
 
             wanted = TakeRequest(**job.parameters["request"])
-            singer = TakeSinger(self._settings.storage.models_dir)
+            singer = TakeSinger(self._settings.storage.models_dir, songs.converters)
             return singer.sing(upload.parent, wanted, self._voice(wanted.voice_id), folder, progress)
         raise ValueError(f"there are no jobs of kind {job.kind!r}")
 

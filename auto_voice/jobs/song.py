@@ -17,9 +17,8 @@ from auto_voice.settings import Settings
 from auto_voice.storage.cache import ContentCache, content_key
 from auto_voice.utils.quality_metrics import described
 from pipeline import weights
-from pipeline.converters import available
-from pipeline.converters.base import Controls, Converter
-from pipeline.converters.rvc.timing import WHOLE
+from pipeline.converters.base import Controls
+from pipeline.converters.kept import KeptConverters
 from pipeline.converters.rvc.voice import RvcVoice
 from pipeline.pitch import offline
 from pipeline.pitch.trackers import open_tracker
@@ -48,7 +47,7 @@ class SongConverter:
         self._settings = settings
         self.parts = SongParts(settings, cache)
         self._encoder: SpeakerEncoder | None = None
-        self._made: dict[str, Converter] = {}
+        self.converters = KeptConverters(settings.storage.models_dir)
 
     def convert(
         self, source: Path, request: SongRequest, voice: Target, folder: Path, progress: Progress
@@ -76,7 +75,7 @@ class SongConverter:
             notes.append("no vocals were found: this is the song as it was")
             return self._unchanged(stems, request, folder, notes, progress)
         shift = 12.0 * whole_octaves(f0, voice.median_f0_hz) + request.pitch_shift_semitones
-        vocals = self._converted(stems, melody, voice, shift, request.use_cache, progress)
+        vocals = self._converted(stems, melody, voice, shift, request, progress)
         gain = mix.matching_gain(vocals, stems.vocals)
         files = self._write(vocals, stems, gain, request, folder, lambda part: progress("mixing", 0.7 * part))
         own = voice.settings.pitch_semitones if isinstance(voice, RvcVoice) else 0.0
@@ -91,11 +90,11 @@ class SongConverter:
         melody: Melody,
         voice: Target,
         semitones: float,
-        use_cache: bool,
+        request: SongRequest,
         progress: Progress,
     ) -> Track:
         controls = Controls(pitch_semitones=semitones, auto_pitch=False, gate_db=-100.0)
-        converter = self._converter(voice)
+        converter = self.converters.of(voice)
 
         def build(folder: Path) -> None:
             converter.prepare(voice)
@@ -109,17 +108,12 @@ class SongConverter:
                 melody,
             )
 
-        key = content_key(stems.key, converter.name, voice.fingerprint, semitones)
-        folder, _ = self.parts.entry("conversion", key, use_cache, build, lambda: progress("conversion", 0.0))
+        key = content_key(stems.key, converter.name, voice.fingerprint, semitones, request.pitch_tracker)
+        folder, _ = self.parts.entry(
+            "conversion", key, request.use_cache, build, lambda: progress("conversion", 0.0)
+        )
         progress("conversion", 1.0)
         return Track(folder / "vocals.wav")
-
-    def _converter(self, voice: Target) -> Converter:
-        name = voice.converters[0]
-        if name not in self._made:
-            known = available(models_dir=self._settings.storage.models_dir, timing=WHOLE)
-            self._made[name] = known[name](480)
-        return self._made[name]
 
     def _write(
         self,

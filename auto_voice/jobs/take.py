@@ -8,9 +8,8 @@ from typing import Any
 
 from auto_voice.jobs.parts import Progress
 from auto_voice.storage.take_files import BLOCK, RATE, SamplesFile
-from pipeline.converters import available
 from pipeline.converters.base import Controls
-from pipeline.converters.rvc.timing import WHOLE
+from pipeline.converters.kept import KeptConverters
 from pipeline.pitch.trackers import open_tracker
 from pipeline.song import mix
 from pipeline.song.convert import convert_vocals, whole_octaves
@@ -35,10 +34,11 @@ class TakeSinger:
 
     Args:
         models_dir: of the weights.
+        converters: that are loaded already, or will be.
     """
 
-    def __init__(self, models_dir: Path) -> None:
-        self._models_dir = models_dir
+    def __init__(self, models_dir: Path, converters: KeptConverters) -> None:
+        self._models_dir, self._converters = models_dir, converters
 
     def sing(
         self, given: Path, request: TakeRequest, voice: Target, folder: Path, progress: Progress
@@ -69,13 +69,10 @@ class TakeSinger:
         octaves = whole_octaves(melody.f0_hz, voice.median_f0_hz)
         if melody.is_sung:
             controls = Controls(pitch_semitones=12.0 * octaves, auto_pitch=False)
-            known = available(models_dir=self._models_dir, timing=WHOLE)
-            converter = known[voice.converters[0]](480)
-            converter.prepare(voice)
             made = convert_vocals(
                 dry,
                 folder / "converted.wav",
-                converter,
+                self._converters.prepared(voice),
                 voice,
                 controls,
                 lambda part: progress("conversion", part),

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.resampler import StreamResampler
-from pipeline.converters import available
-from pipeline.converters.base import Controls, Converter
+from pipeline.converters.base import Controls
+from pipeline.converters.kept import KeptConverters
 from pipeline.converters.rvc.timing import PARTS
 from pipeline.song.convert import Stream
 from pipeline.speech import kokoro
@@ -52,15 +52,7 @@ class Speech:
 
     def __init__(self, models_dir: Path, threads: int = 1) -> None:
         self._kokoro = kokoro.Kokoro(models_dir, threads)
-        self._make = available(models_dir=models_dir, timing=PARTS)
-        self._made: dict[str, Converter] = {}
-
-    def _converter(self, voice: Target) -> Converter:
-        name = voice.converters[0]
-        if name not in self._made:
-            self._made[name] = self._make[name](480)
-        self._made[name].prepare(voice)
-        return self._made[name]
+        self._converters = KeptConverters(models_dir, PARTS)
 
     def speak(
         self,
@@ -90,7 +82,7 @@ class Speech:
         text, tongue = check_text(text), language(spoken)
         speaker = tongue.speaker_for(voice.median_f0_hz or tongue.speakers[0].median_hz)
         controls = Controls(shift_between(speaker, voice) + pitch, auto_pitch=False)
-        stream = Stream(self._converter(voice), voice, controls, None)
+        stream = Stream(self._converters.prepared(voice), voice, controls, None)
         up = StreamResampler(kokoro.SAMPLE_RATE, stream.sample_rate)
         pause = np.zeros(round(PAUSE_S / speed * kokoro.SAMPLE_RATE), np.float32)
         heard = False

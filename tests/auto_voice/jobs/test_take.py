@@ -10,6 +10,7 @@ import pytest
 from auto_voice.jobs.take import DRY, TakeRequest, TakeSinger
 from auto_voice.storage.profiles import BUILTIN
 from pipeline import io
+from pipeline.converters.kept import KeptConverters
 from pipeline.song.report import Cancelled
 from pipeline.voice_file import load_voice
 from tests.auto_voice.web.takes import RATE, sung
@@ -31,7 +32,7 @@ def silent(stage: str, part: float) -> None:
 def test_a_singer_is_sung_again_in_time(tmp_path: Path, models_dir: Path) -> None:
     told: list[tuple[str, float]] = []
     dry = sung()[: 2 * FRAMES]
-    made = TakeSinger(models_dir).sing(
+    made = TakeSinger(models_dir, KeptConverters(models_dir)).sing(
         given(tmp_path, dry),
         TakeRequest("otto", FRAMES),
         OTTO,
@@ -55,7 +56,9 @@ def test_a_singer_is_sung_again_in_time(tmp_path: Path, models_dir: Path) -> Non
 def test_where_nobody_sings_the_voice_stays(tmp_path: Path, models_dir: Path) -> None:
     dry = np.random.default_rng(1).integers(-300, 300, FRAMES).astype("<i2")
     folder = given(tmp_path, dry.tobytes())
-    made = TakeSinger(models_dir).sing(folder, TakeRequest("otto", FRAMES), OTTO, folder / "made", silent)
+    made = TakeSinger(models_dir, KeptConverters(models_dir)).sing(
+        folder, TakeRequest("otto", FRAMES), OTTO, folder / "made", silent
+    )
     assert made["notes"] == ["no singing was found: the voice is as it was"]
     voice = io.decode(folder / "made" / "voice.flac", sample_rate=RATE, max_seconds=60).samples
     assert np.abs(voice * 32768 - dry).max() <= 1
@@ -68,4 +71,6 @@ def test_it_stops_when_told(tmp_path: Path, models_dir: Path) -> None:
 
     folder = given(tmp_path, sung()[: 2 * FRAMES])
     with pytest.raises(Cancelled):
-        TakeSinger(models_dir).sing(folder, TakeRequest("otto", FRAMES), OTTO, folder / "made", stop)
+        TakeSinger(models_dir, KeptConverters(models_dir)).sing(
+            folder, TakeRequest("otto", FRAMES), OTTO, folder / "made", stop
+        )

@@ -116,6 +116,42 @@ def test_a_round_trip_is_found_through_a_poor_loudspeaker(modules: Page) -> None
     assert found == [4321, True]
 
 
+def test_taps_are_found_beside_their_clicks(modules: Page) -> None:
+    found = modules.evaluate(
+        """async () => {
+          const { findTaps } = await import('/client/js/karaoke/tapping.js');
+          const { NotHeard } = await import('/client/js/karaoke/round-trip.js');
+          const clicks = Array.from({ length: 12 }, (_, i) => 9600 + 28800 * i);
+          const heard = (tap) => {
+            const sound = new Float32Array(13 * 28800);
+            let seed = 1;
+            for (let i = 0; i < sound.length; i++) {
+              seed = (seed * 1664525 + 1013904223) >>> 0;
+              sound[i] = 0.002 * (seed / 2 ** 31 - 1);
+            }
+            clicks.forEach((click, i) => {
+              for (let n = 0; n < 400; n++) sound[click + 300 + n] += 0.01 * Math.sin(n / 5);  // headphones leak
+              if (tap(i) === null) return;
+              for (let n = 0; n < 2000; n++)
+                sound[click + tap(i) + n] += 0.3 * Math.exp(-n / 300) * Math.sin(n / 9);
+            });
+            return sound;
+          };
+          const steady = findTaps(heard((i) => 3000 + (i % 3) * 480), clicks);
+          const some = findTaps(heard((i) => (i % 3 ? 5000 : null)), clicks);
+          const wild = [(i) => null, (i) => 900 * i, (i) => (i % 2 ? null : 100)].map((tap) => {
+            try { return findTaps(heard(tap), clicks); } catch (error) { return error instanceof NotHeard; }
+          });
+          return [steady, some, wild];
+        }"""
+    )
+    steady, some, wild = found
+    assert abs(steady["samples"] - 3480) <= 96
+    assert 0 < steady["spread"] <= 600
+    assert abs(some["samples"] - 5000) <= 96
+    assert wild == [True, True, True]
+
+
 def test_a_mix_is_aligned_whatever_the_effects(modules: Page) -> None:
     found = modules.evaluate(
         """async () => {

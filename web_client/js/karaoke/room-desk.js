@@ -4,16 +4,15 @@
  */
 
 import { ApiError } from '../api.js';
-import { byId, setText } from '../dom.js';
 import { midiOf } from '../notes.js';
 import { SAMPLE_RATE } from '../protocol.js';
-import { tapPlaces } from '../song/tap.js';
 import { recall, remember } from '../store.js';
 import { Duet } from './duet.js';
 import { Listening } from './listening.js';
+import { PartnerSound } from './partner-sound.js';
 import { openRoom, Room } from './room.js';
+import { openProbe } from './room-probe.js';
 import { RoomView } from './room-view.js';
-import { RoomVoices } from './room-voices.js';
 
 const TICK_MS = 250;
 const SCORE_EVERY_TICKS = 2;
@@ -46,16 +45,7 @@ export class RoomDesk {
     this.room = null;
     /** @type {Listening | null} */
     this.listening = null;
-    /** @type {RoomVoices | null} on the graph on which the singer sings */
-    this.voices = null;
-    /** @type {BaseAudioContext | null} of that graph */
-    this.context = null;
-    /** @type {Promise<RoomVoices | null>} */
-    this.making = Promise.resolve(null);
-    /** @type {Room | null} whose voices go there */
-    this.attached = null;
-    /** @type {import('./backing.js').Backing | null} the song there */
-    this.backing = null;
+    this.partner = new PartnerSound();
     /** @type {Song | null} */
     this.song = null;
     this.run = 0; // of the song that is sung here
@@ -75,15 +65,14 @@ export class RoomDesk {
       onLeave: () => this.leave(''),
       onStart: () => this.room?.send({ type: 'start' }),
       onPart: (part) => this.room?.send({ type: 'part', part }),
-      onPartnerVolume: () => this.applyVolume(),
+      onPartnerVolume: () => this.partner.applyVolume(),
     });
     this.view.name.value = recall().name;
     this.view.name.addEventListener('change', () => remember({ ...recall(), name: this.view.name.value }));
     this.view.code.value = new URLSearchParams(location.search).get('room') ?? '';
     this.invited = this.view.code.value !== ''; // somebody asked this page into a room: it has none of its own
     this.outside();
-    const open = Object.freeze({ snapshot: () => this.snapshot(), tap: (/** @type {number} */ seconds) => this.tap(seconds) });
-    Object.defineProperty(globalThis, 'autovoiceRoom', { value: open });
+    openProbe(this);
     this.timer = setInterval(() => this.tick(), TICK_MS);
     addEventListener('pagehide', () => this.room?.worker.terminate()); // the place is kept for who reloads
   }
@@ -190,8 +179,7 @@ export class RoomDesk {
     this.page.stop();
     this.listening?.close();
     this.listening = null;
-    this.voices?.end();
-    this.attached = null;
+    this.partner.leave();
     this.song = null;
     this.page.songs.shared = null;
     this.run = 0;
@@ -201,7 +189,7 @@ export class RoomDesk {
     this.outside();
     this.view.say(words);
     this.duet.close();
-    this.count(0);
+    this.view.count(0);
     this.page.changed();
   }
 
@@ -224,7 +212,7 @@ export class RoomDesk {
     }
     if (room.state?.starts_at_ms === null && this.run) {
       this.run = 0;
-      this.voices?.end();
+      this.partner.voices?.end();
       this.page.finish();
     }
     this.page.changed();
@@ -268,36 +256,14 @@ export class RoomDesk {
     this.room.send({ type: 'sing', session: this.token });
   }
 
-  /**
-   * Make ready to hear a partner on a graph, before anything is measured or sung there: a context that gets a new
-   * worklet loses buffers, and with them the round trip that was measured.
-   * @param {import('../audio-graph.js').AudioGraph} graph
-   */
-  async prepare(graph) {
-    const { context } = graph;
-    if (this.context !== context) {
-      this.context = context;
-      this.voices?.close();
-      this.voices = this.attached = null;
-      this.making = RoomVoices.make(context, false);
-    }
-    const voices = await this.making;
-    if (this.context !== context || this.voices) return;
-    this.voices = voices;
-    this.applyVolume();
+  /** @param {import('../audio-graph.js').AudioGraph} graph on which is measured and sung */
+  prepare(graph) {
+    return this.partner.prepare(graph);
   }
 
   /** @param {import('./backing.js').Backing} backing the song under who sings here */
   hang(backing) {
-    this.backing = backing;
-    if (!this.room || !this.voices || this.attached === this.room) return;
-    this.attached = this.room;
-    this.room.attach(this.voices.port());
-  }
-
-  applyVolume() {
-    const muted = byId('partner-mute', HTMLInputElement).checked;
-    for (const place of [0, 1]) this.voices?.setVolume(place, muted ? 0 : Number(byId('partner', HTMLInputElement).value) / 100);
+    this.partner.hang(backing, this.room);
   }
 
   /**
@@ -306,15 +272,15 @@ export class RoomDesk {
    * @returns {number | null} the context's frame of its first sample; null while it is not on
    */
   first(context) {
-    const { room } = this;
+    const { room, partner } = this;
     const startsInMs = room?.startsInMs ?? null;
-    if (!room?.state || this.attached !== room || !this.voices || startsInMs === null) return null;
+    if (!room?.state || partner.room !== room || !partner.voices || startsInMs === null) return null;
     if (startsInMs + 1000 * room.state.seconds < LEAST_LEFT_MS) return null;
     const frame = room.firstFrame(context, 0);
     if (frame === null) return null;
     this.run = room.state.run;
     this.sent = '';
-    this.voices.begin(frame);
+    partner.voices.begin(frame);
     this.duet.begin();
     return frame;
   }
@@ -330,7 +296,7 @@ export class RoomDesk {
   /** Who sings here has stopped. */
   stopped() {
     if (!this.run) return;
-    this.voices?.end();
+    this.partner.voices?.end();
     this.room?.send({ type: 'score', ...this.points });
     this.run = 0;
   }
@@ -362,9 +328,9 @@ export class RoomDesk {
     const { room, listening } = this;
     this.view.enable(this.page.stage() !== null);
     if (!room) return;
-    this.view.showDelay(room, (listening?.voices ?? this.voices)?.reports ?? []);
+    this.view.showDelay(room, (listening?.voices ?? this.partner.voices)?.reports ?? []);
     this.duet.showScores(room, this.points);
-    this.count(room.startsInMs ?? 0);
+    this.view.count(room.startsInMs ?? 0);
     if (this.run && !this.listens && ++this.ticks % SCORE_EVERY_TICKS === 0) this.room?.send({ type: 'score', ...this.points });
     const buffers = this.page.buffers();
     if (listening && buffers && room.state?.starts_at_ms && room.state.run !== listening.run) {
@@ -379,14 +345,6 @@ export class RoomDesk {
     }
   }
 
-  /** @param {number} startsInMs */
-  count(startsInMs) {
-    const countdown = byId('countdown', HTMLElement);
-    if (startsInMs > 0 && countdown.hidden) byId('show-title', HTMLElement).scrollIntoView({ block: 'nearest' });
-    countdown.hidden = startsInMs <= 0;
-    setText(countdown, startsInMs > 0 ? String(Math.ceil(startsInMs / 1000)) : '');
-  }
-
   listen() {
     const { listening } = this;
     if (!listening?.playing) return;
@@ -394,28 +352,6 @@ export class RoomDesk {
     this.page.drawFirst(position);
     this.duet.draw(position);
     requestAnimationFrame(() => this.listen());
-  }
-
-  /** The figures of the room, as the page shows them. */
-  snapshot() {
-    const { room, run } = this;
-    const { reports = [] } = this.listening?.voices ?? this.voices ?? {};
-    return { state: room?.state ?? null, me: room?.me ?? null, run, reports, roundTripMs: room?.roundTripMs ?? null };
-  }
-
-  /**
-   * For measurements: the voices and the song as they are heard here, before their volumes.
-   * @param {number} seconds
-   * @returns {Promise<{ voices: Float32Array[], song: Float32Array }>} at the same instants
-   */
-  async tap(seconds) {
-    const voices = this.listening?.voices ?? this.voices;
-    const backing = this.listening?.backing ?? this.backing;
-    const [song0] = backing?.sources ?? []; // the accompaniment
-    if (!voices || !song0) throw new Error('nothing is heard');
-    const places = /** @type {[AudioNode, number][]} */ ([[voices.node, 0], [voices.node, 1], [song0, 0]]);
-    const [one, two, song] = await tapPlaces(voices.node.context, places, seconds);
-    return { voices: [one, two], song };
   }
 
   /** @param {import('./backing.js').TrackName} name @param {number} volume 0..1 */

@@ -71,6 +71,14 @@ export class RoomView {
     setText(this.note, words);
   }
 
+  /** @param {number} startsInMs until the song begins; none: it does not, or has */
+  count(startsInMs) {
+    const countdown = byId('countdown', HTMLElement);
+    if (startsInMs > 0 && countdown.hidden) byId('show-title', HTMLElement).scrollIntoView({ block: 'nearest' });
+    countdown.hidden = startsInMs <= 0;
+    setText(countdown, startsInMs > 0 ? String(Math.ceil(startsInMs / 1000)) : '');
+  }
+
   /** @param {boolean} songIsReady */
   enable(songIsReady) {
     this.open.disabled = !songIsReady;

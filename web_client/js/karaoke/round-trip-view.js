@@ -1,5 +1,5 @@
 /**
- * How long the singer's devices take, there and back: measured, typed in, or as the browser says.
+ * How long the singer's devices take, there and back: measured, tapped, typed in, or as the browser says.
  * @module
  */
 
@@ -8,8 +8,9 @@ import { SAMPLE_RATE } from '../protocol.js';
 import { recall, remember } from '../store.js';
 import { failure } from '../words.js';
 import { measureRoundTrip, NotHeard } from './round-trip.js';
+import { tapRoundTrip } from './tapping.js';
 
-/** A field and a button that fills it. */
+/** A field and two buttons that fill it. */
 export class RoundTripView {
   /**
    * @param {import('../session.js').Session} session
@@ -22,12 +23,14 @@ export class RoundTripView {
     this.awake = awake;
     this.prepare = prepare;
     this.field = byId('round-trip', HTMLInputElement);
-    this.button = byId('measure', HTMLButtonElement);
+    const [measure, tap] = ['measure', 'tap-along'].map((id) => byId(id, HTMLButtonElement));
+    this.buttons = [measure, tap];
     this.note = byId('measure-note', HTMLElement);
     const { roundTripMs } = recall();
     if (roundTripMs !== null) this.field.value = String(roundTripMs);
     this.field.addEventListener('change', () => this.keep());
-    this.button.addEventListener('click', () => void this.measure());
+    measure.addEventListener('click', () => void this.sweep());
+    tap.addEventListener('click', () => void this.tapAlong());
   }
 
   /** Samples from the page to the singer and back. */
@@ -41,23 +44,50 @@ export class RoundTripView {
     remember({ ...recall(), roundTripMs: this.field.value === '' ? null : Number(this.field.value) });
   }
 
-  async measure() {
-    this.button.disabled = true;
-    setText(this.note, 'Listening…');
+  /** By sweeps from a loudspeaker to the microphone. */
+  sweep() {
+    return this.attempt(
+      'Listening…',
+      'The sweeps were not heard: hold the microphone nearer, turn the volume up, tap along, or enter the time yourself.',
+      async (graph) => ({ samples: await measureRoundTrip(graph), words: 'Measure again after a change of headphones or microphone.' }),
+    );
+  }
+
+  /** By the singer's hand. */
+  tapAlong() {
+    return this.attempt(
+      'Tap on the microphone with each click, from the fifth on…',
+      'Most taps were not heard, or not with the clicks: tap nearer to the microphone, or enter the time yourself.',
+      async (graph) => {
+        const { samples, spread } = await tapRoundTrip(graph);
+        return { samples, words: `Your taps agree to ${Math.round((1000 * spread) / SAMPLE_RATE)} ms; most people are some 20 ms early. Sweeps are more exact.` };
+      },
+    );
+  }
+
+  /**
+   * @param {string} meanwhile
+   * @param {string} missed
+   * @param {(graph: import('../audio-graph.js').AudioGraph) => Promise<{ samples: number, words: string }>} measure
+   */
+  async attempt(meanwhile, missed, measure) {
+    for (const button of this.buttons) button.disabled = true;
+    setText(this.note, 'Opening the microphone…');
     try {
       await this.awake.keep();
       if (!this.session.running) await this.session.sound.open('interactive');
       const { graph } = this.session.sound;
       if (!graph) throw new NotHeard('the sound was closed');
       await this.prepare(graph);
-      const samples = await measureRoundTrip(graph);
+      setText(this.note, meanwhile);
+      const { samples, words } = await measure(graph);
       this.field.value = ((1000 * samples) / SAMPLE_RATE).toFixed(2);
       this.keep();
-      setText(this.note, `${this.field.value} ms. Measure again after a change of headphones or microphone.`);
+      setText(this.note, `${this.field.value} ms. ${words}`);
     } catch (error) {
-      if (error instanceof NotHeard) setText(this.note, 'The sweeps were not heard: hold the microphone nearer, turn the volume up, or enter the time yourself.');
+      if (error instanceof NotHeard) setText(this.note, missed);
       else setText(this.note, error instanceof Error ? failure(error.name).title : 'It did not work.');
     }
-    this.button.disabled = false;
+    for (const button of this.buttons) button.disabled = false;
   }
 }
