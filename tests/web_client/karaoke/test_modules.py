@@ -130,7 +130,7 @@ def test_taps_are_found_beside_their_clicks(modules: Page) -> None:
               sound[i] = 0.002 * (seed / 2 ** 31 - 1);
             }
             clicks.forEach((click, i) => {
-              for (let n = 0; n < 400; n++) sound[click + 300 + n] += 0.01 * Math.sin(n / 5);  // headphones leak
+              for (let n = 0; n < 400; n++) sound[click + 300 + n] += 0.01 * Math.sin(n / 5);  // a leak
               if (tap(i) === null) return;
               for (let n = 0; n < 2000; n++)
                 sound[click + tap(i) + n] += 0.3 * Math.exp(-n / 300) * Math.sin(n / 9);
