@@ -62,7 +62,13 @@ CMD ["serve"]
 FROM runtime AS cpu
 ENV AUTOVOICE_GPU__DEVICE=cpu
 
+# Triton compiles its launchers with a C compiler and Python's headers when a card first runs them.
 FROM runtime AS cuda
+USER 0:0
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends gcc libc6-dev python3-dev \
+    && rm -rf /var/lib/apt/lists/*
+USER 10001:10001
 ENV AUTOVOICE_GPU__DEVICE=auto \
     NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility

@@ -24,9 +24,8 @@ def fingerprint(root: Path) -> str:
 
 
 def place() -> None:
-    """Point numba's cache at `$XDG_CACHE_HOME/autovoice`, unless NUMBA_CACHE_DIR names a place."""
+    """Point numba's cache and Triton's at `$XDG_CACHE_HOME/autovoice`, unless their variables name a place."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "autovoice"
+    os.environ.setdefault("TRITON_CACHE_DIR", str(base / "triton"))  # its files are named by their content
     if "NUMBA_CACHE_DIR" not in os.environ:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        vars(numba.config)["CACHE_DIR"] = str(
-            base / "autovoice" / f"kernels-{fingerprint(Path(__file__).parent.parent)}"
-        )
+        vars(numba.config)["CACHE_DIR"] = str(base / f"kernels-{fingerprint(Path(__file__).parent.parent)}")

@@ -12,7 +12,8 @@ from torch import Tensor
 BLOCK = 1024
 
 
-@triton.jit
+# of these a step has many values, and code for each of their divisors would be compiled while somebody sings
+@triton.jit(do_not_specialize=["channels", "time", "left", "total", "at", "end", "size"])
 def _conv_input(  # type: ignore[no-untyped-def]
     x, held, out, kept, channels, time, left, total, at, end, size, slope, block: tl.constexpr
 ) -> Any:

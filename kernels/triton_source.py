@@ -27,7 +27,7 @@ def _mix(x):  # type: ignore[no-untyped-def]
     return x ^ ((x >> 31) & ((1 << 33) - 1))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["frames", "hop"])
 def _excite(  # type: ignore[no-untyped-def]
     f0, ends, seeds, starts, weight, bias, out, frames, hop, sample_rate, sine_level, noise_level,
     unvoiced_level, block: tl.constexpr,

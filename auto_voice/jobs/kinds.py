@@ -68,7 +68,8 @@ class Performer:
         if job.kind == "take":
             from auto_voice.jobs.take import TakeRequest, TakeSinger
 
-            wanted = TakeRequest(**job.parameters["request"])
+            given = job.parameters["request"]
+            wanted = TakeRequest(given["voice_id"], given["frames"])
             singer = TakeSinger(self._settings.storage.models_dir, songs.converters)
             return singer.sing(upload.parent, wanted, self._voice(wanted.voice_id), folder, progress)
         raise ValueError(f"there are no jobs of kind {job.kind!r}")

@@ -102,9 +102,9 @@ class SongParts:
 
     def melody(self, stems: Stems, use_cache: bool, progress: Progress, tracker: str = TRACKERS[0]) -> Melody:
         """The pitch of a song's voice, by one of `TRACKERS`; `progress` of `pitch`."""
-        track = open_tracker(tracker, self._settings.storage.models_dir)
 
         def build(folder: Path) -> None:
+            track = open_tracker(tracker, self._settings.storage.models_dir)
             melody = track_pitch(stems.vocals, track, lambda part: progress("pitch", part))
             np.save(folder / "melody.npy", np.stack(melody))
 

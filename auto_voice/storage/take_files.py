@@ -95,9 +95,9 @@ class SamplesFile:
             return there + count - known
 
     def cut(self, frames: int) -> None:
-        """End after `frames` samples; a track of which nothing has come stays so."""
+        """End after `frames` samples, if it is longer; a track of which nothing has come stays so."""
         with self._alone():
-            if self.path.exists():
+            if self.frames > frames:
                 os.truncate(self.path, frames * self._frame)
 
     def blocks(self, frames: int) -> Iterator[NDArray[np.float32]]:

@@ -60,6 +60,17 @@ class TooManyTakes(StorageError):
         super().__init__("too_many_takes", f"{kept} are kept already", "delete one that is not needed")
 
 
+class SongTooLong(StorageError):
+    """A take of it would be longer than all takes of a user may be."""
+
+    def __init__(self, most_minutes: float) -> None:
+        super().__init__(
+            "invalid_audio_duration",
+            f"a take of this song may get longer than the {most_minutes:g} minutes that a user may keep",
+            "sing a shorter song, or ask the operator to raise limits.take_minutes_per_user",
+        )
+
+
 class TakeFinished(StorageError):
     """It was finished before, and differently."""
 
@@ -133,7 +144,7 @@ class TakeStore:
             keep_s: seconds that it is kept.
 
         Raises:
-            TooManyTakes: as it says.
+            TooManyTakes, SongTooLong: as they say.
         """
         now, take_id = self._clock(), f"take-{uuid.uuid4()}"
         with self._engine.begin() as connection:
@@ -142,6 +153,8 @@ class TakeStore:
             kept = connection.execute(mine.where(_owned_by(user_id), takes.c.expires_at > now)).one()
             if kept[0] >= most_takes:
                 raise TooManyTakes(f"{most_takes} takes")
+            if most_frames > most_minutes * 60 * RATE:
+                raise SongTooLong(most_minutes)
             if kept[1] + most_frames > most_minutes * 60 * RATE:
                 raise TooManyTakes(f"{kept[1] / RATE / 60:.0f} of {most_minutes:g} minutes of takes")
             row = {"id": take_id, "user_id": user_id, "song_id": song_id, "about": about}

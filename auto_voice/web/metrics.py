@@ -18,7 +18,7 @@ from realtime.engine import Engine
 from realtime.stats import Window
 
 LAG_EVERY_S = 0.1
-METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 TTS_BUCKETS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 

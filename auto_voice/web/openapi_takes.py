@@ -82,6 +82,7 @@ SCHEMAS: dict[str, Any] = {
         **_MIXING,
     )
 }
+_MIXED = in_query("mixed", {"type": "integer", "minimum": 0, "maximum": 999_999_999})
 _KIND = in_query("rendition", {"enum": ["live", "quality"], "default": "live"})
 _WHERE = in_query("position", {"type": "integer", "minimum": 0, "maximum": 999_999_999})
 
@@ -136,7 +137,7 @@ PATHS: dict[str, Any] = {
     f"{_BASE}/{{take_id}}/audio/{{track}}": {
         "put": {
             "summary": "Add samples (16 bit, little-endian, 48 kHz; at most 4 MB) to dry, voice or mix",
-            "parameters": [_ID, in_path("track"), USER, _WHERE, _KIND],
+            "parameters": [_ID, in_path("track"), USER, _WHERE, _MIXED, _KIND],
             "requestBody": {"required": True, "content": {"application/octet-stream": {"schema": BINARY}}},
             "responses": answers(
                 200,

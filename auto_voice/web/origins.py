@@ -13,7 +13,7 @@ from auto_voice.web.current import CURRENT
 from auto_voice.web.errors import ApiError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-METHODS = "GET, POST, PUT, DELETE"
+METHODS = "GET, POST, PUT, PATCH, DELETE"
 ASKED = ("/api/", "/ws/")
 PREFLIGHT_SECONDS = "600"
 

@@ -123,7 +123,10 @@ async def mix_again(request: web.Request) -> web.Response:
     folders = [folder_of(request, take)]
     if take.rendition_id is not None:
         folders.append(folders[0].with_name(take.rendition_id))
-    await asyncio.to_thread(_forget_mixes, folders)
+    try:
+        await asyncio.to_thread(_forget_mixes, folders)
+    except FileNotFoundError as problem:
+        raise gone() from problem
     return web.json_response(await view(request, take))
 
 

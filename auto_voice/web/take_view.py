@@ -52,6 +52,8 @@ async def view(request: web.Request, take: Take) -> dict[str, Any]:
     if take.frames is None:
         files = {name: SamplesFile(folder / f"{name}.pcm", channels) for name, channels in CHANNELS.items()}
         received = await asyncio.to_thread(lambda: {name: file.frames for name, file in files.items()})
+        if not await asyncio.to_thread(folder.is_dir):
+            shown["status"] = "lost"
         return shown | {"received": received, "most_frames": take.most_frames}
     shown |= {"frames": take.frames, "seconds": round(take.frames / RATE, 6)}
     if not await asyncio.to_thread((folder / ACCOMPANIMENT).is_file):

@@ -27,6 +27,7 @@ TAKES = web.AppKey("takes", TakeStore)
 MOST_JSON = 8192
 MOST_CHUNK = 4 * 2**20  # bytes
 LEAST_FRAMES = RATE  # a second
+MOST_MIXES = 999_999_999
 BEYOND = RATE  # samples that a voice may go on after the song
 
 
@@ -95,13 +96,14 @@ async def remove(request: web.Request) -> web.Response:
 
 
 async def add(request: web.Request) -> web.Response:
-    """PUT /karaoke/takes/{id}/audio/{track}?position=: samples of a track, from a place on."""
+    """PUT /karaoke/takes/{id}/audio/{track}?position=&mixed=: samples of a track, from a place on."""
     take, name = await take_of(request), request.match_info["track"]
     if name not in CHANNELS:
         raise ApiError(
             "file_not_found", f"nothing is sent as {name[:64]!r}", f"there are {', '.join(CHANNELS)}"
         )
     position = validators.whole(request.query, "position", 0, 0, take.most_frames)
+    turn = validators.whole(request.query, "mixed", take.about.get("mixed", 0), 0, MOST_MIXES)
     folder, most, store = folder_of(request, take), take.most_frames, request.app[TAKES]
     if rendition_wanted(request) == "quality":
         if name != "mix" or take.rendition_id is None or take.frames is None:
@@ -121,8 +123,8 @@ async def add(request: web.Request) -> web.Response:
 
     def check() -> None:
         now = store.get(take.id)
-        if now.about.get("mixed", 0) != take.about.get("mixed", 0) and name == "mix":
-            raise MixedAgain  # while this piece was on its way
+        if name == "mix" and now.about.get("mixed", 0) != turn:
+            raise MixedAgain
         if take.frames is None and now.frames is not None:
             raise TakeFinished
 

@@ -15,6 +15,7 @@ Float = NDArray[np.float32]
 
 RATE = 16_000
 HOP_S = 0.016
+VOICED = 0.5  # confidence
 SILENCE_PEAK = 1e-3  # digital silence is a texture that the model never saw
 
 
@@ -59,4 +60,6 @@ def track(
     frames = len(confidence)
     peaks = np.abs(np.resize(np.pad(mono, (0, frames * 256)), frames * 256).reshape(frames, 256)).max(1)
     confidence = np.where(peaks < SILENCE_PEAK, np.float32(0), confidence)
-    return PitchTrack(np.arange(frames) * HOP_S, np.where(confidence >= 0.5, pitch, np.float32(0)), confidence)
+    return PitchTrack(
+        np.arange(frames) * HOP_S, np.where(confidence >= VOICED, pitch, np.float32(0)), confidence
+    )

@@ -40,8 +40,8 @@ class Melody(NamedTuple):
 
     @property
     def is_sung(self) -> bool:
-        """Whether somebody sings: of leaking instruments, voiced as they are, the tracker is seldom sure."""
-        voiced, sure = np.count_nonzero(self.f0_hz), np.count_nonzero(self.confidence > SURE)
+        """Whether somebody sings: of leaking instruments, voiced as they are, SwiftF0 is seldom sure."""
+        voiced, sure = (np.count_nonzero(self.confidence >= least) for least in (offline.VOICED, SURE))
         return bool(sure * offline.HOP_S > LEAST_SUNG_S and sure > SURE_SHARE * voiced)
 
 

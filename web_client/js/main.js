@@ -35,7 +35,7 @@ const STATES = {
 // For measurements and integrators (docs/page.md): ?converter=passthrough, ?latency=interactive, ?transport=data.
 const query = new URLSearchParams(location.search);
 const memory = recall();
-const save = () => remember(memory);
+remember({ userId: memory.userId }); // whose voices these are
 
 /**
  * @param {string} name
@@ -89,8 +89,7 @@ const recorder = new Recorder((on) => session.record(on));
 
 new ControlsView(session.controls, (change) => {
   session.setControls(change);
-  memory.controls = { ...session.controls };
-  save();
+  remember({ controls: { ...session.controls } });
 });
 
 const blendView = new BlendView((blend) => {
@@ -104,8 +103,7 @@ const voices = new VoicesView(
   (id) => {
     blendView.offer(voices.voices, voices.current);
     if (session.setVoice(id, voices.current?.kind ?? '')) void beginAnew();
-    memory.voice = id;
-    save();
+    remember({ voice: id });
     showVoices();
     enable();
   },
@@ -120,11 +118,11 @@ const voices = new VoicesView(
 const devices = new DevicesView(
   memory,
   (id) => {
-    save();
+    remember({ microphone: id });
     void session.setMicrophone(id).then(() => devices.show(session.sound.source.facts));
   },
   (id) => {
-    save();
+    remember({ output: id });
     void session.sound.setOutput(id);
   },
 );
@@ -133,8 +131,7 @@ const transport = byId('transport', HTMLSelectElement);
 transport.value = session.options.transport;
 transport.addEventListener('change', () => {
   session.setTransport(transportOf(transport.value));
-  memory.transport = session.options.transport;
-  save();
+  remember({ transport: session.options.transport });
 });
 
 startButton.addEventListener('click', () => toggle('microphone'));
@@ -146,9 +143,8 @@ volume.addEventListener('input', () => setVolume(Number(volume.value) / 100));
 /** @param {number} share 0..1 */
 function setVolume(share) {
   session.sound.setVolume(share);
-  memory.volume = share;
   volume.style.setProperty('--filled', `${share * 100}%`);
-  save();
+  remember({ volume: share });
 }
 
 /** @param {'microphone' | 'phrase'} source */
@@ -248,9 +244,9 @@ const holdMs = byId('hold-ms', HTMLInputElement);
 function hold() {
   const asked = holdMs.value === '' ? 120 : Number(holdMs.value);
   session.sound.hold(holdConstant.checked ? asked : null);
-  memory.holdMs = session.sound.held.ms;
-  if (memory.holdMs !== null) holdMs.value = String(memory.holdMs); // what is too much or too little was not taken
-  save();
+  const { ms } = session.sound.held;
+  if (ms !== null) holdMs.value = String(ms); // what is too much or too little was not taken
+  remember({ holdMs: ms });
 }
 byId('hold-form', HTMLFormElement).addEventListener('submit', (event) => event.preventDefault());
 holdAdapt.addEventListener('change', hold);

@@ -18,6 +18,7 @@ export class MergeForm {
   constructor(userId, onMade) {
     this.userId = userId;
     this.onMade = onMade;
+    this.busy = false;
     this.selects = [make('select', { id: 'merge-first' }), make('select', { id: 'merge-second' })];
     this.share = make('input', { type: 'range', id: 'merge-share', min: '0', max: '100', step: '1', value: '50' });
     this.words = make('output');
@@ -69,12 +70,13 @@ export class MergeForm {
 
   enable() {
     const [first, second] = this.selects;
-    this.button.disabled = first.value === second.value;
+    this.button.disabled = this.busy || first.value === second.value;
   }
 
   async send() {
     const [first, second] = this.selects;
-    this.button.disabled = true;
+    this.busy = true;
+    this.enable();
     this.say('Merging…', false);
     try {
       const made = await mergeVoices(first.value, second.value, this.share.valueAsNumber / 100, this.name.value.trim(), this.userId);
@@ -84,8 +86,10 @@ export class MergeForm {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.say([error.message, ...error.suggestions].join(' — '), true);
+    } finally {
+      this.busy = false;
+      this.enable();
     }
-    this.enable();
   }
 
   /**

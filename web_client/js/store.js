@@ -16,7 +16,7 @@ const KEY = 'autovoice';
  * @property {number | null} holdMs
  * @property {number | null} roundTripMs from the page to the singer's ears and back, for karaoke
  * @property {import('./karaoke/presets.js').Preset[]} presets mixes for karaoke that were saved
- * @property {{ effects: import('./karaoke/effects.js').Effects, preset: string } | null} mixing the effects as they were set last
+ * @property {import('./karaoke/presets.js').Mixing & { preset: string } | null} mixing as it was set last, and what it is of
  * @property {import('./carrier.js').Wanted} transport
  * @property {Partial<import('./protocol.js').Controls>} controls
  */
@@ -42,10 +42,13 @@ export function recall() {
   }
 }
 
-/** @param {Remembered} remembered */
-export function remember(remembered) {
+/**
+ * Remember something, and leave what other pages have remembered meanwhile.
+ * @param {Partial<Remembered>} changes
+ */
+export function remember(changes) {
   try {
-    localStorage.setItem(KEY, JSON.stringify(remembered));
+    localStorage.setItem(KEY, JSON.stringify({ ...recall(), ...changes }));
   } catch {
     // Storage is blocked or full: the page works without a memory.
   }

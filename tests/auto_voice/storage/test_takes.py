@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from auto_voice.storage.database import migrate
-from auto_voice.storage.takes import TakeFinished, TakeNotFound, TakeStore, TooManyTakes
+from auto_voice.storage.takes import SongTooLong, TakeFinished, TakeNotFound, TakeStore, TooManyTakes
 
 
 class Clock:
@@ -65,6 +65,8 @@ def test_all_of_a_users_takes_together_may_be_so_long(store: TakeStore) -> None:
     with pytest.raises(TooManyTakes, match="2 of 2 minutes"):
         make(store, most=9, frames=1)
     make(store, "bob", most=9, frames=minute)
+    with pytest.raises(SongTooLong):
+        make(store, "cid", most=9, frames=2 * minute + 1)
     store.finish(first, minute, 60)  # it was shorter than it might have got
     make(store, most=9, frames=minute)
     with pytest.raises(TooManyTakes):

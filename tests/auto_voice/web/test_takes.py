@@ -290,7 +290,8 @@ async def test_a_take_whose_files_are_gone_says_so(server: Client, song_id: str)
     for track in ("dry", "voice", "accompaniment", "mix"):
         status, refused = await ask(server, "GET", f"{TAKES}/{take_id}/audio/{track}")
         assert (status, refused["error"]) == (410, "file_expired")
-    assert (await ask(server, "GET", f"{TAKES}/{take_id}"))[1]["status"] == "lost"
+    for name in (take_id, other):
+        assert (await ask(server, "GET", f"{TAKES}/{name}"))[1]["status"] == "lost"
     status, refused = await send(server, other, "dry", b"\0\0")
     assert (status, refused["error"]) == (410, "file_expired")
     status, refused = await ask(server, "POST", TAKES, json={"song_id": song_id})

@@ -90,6 +90,11 @@ export class EffectsView {
     this.hooks.changed();
   }
 
+  /** What is set is not what one of the singer's own presets says any more. */
+  leave() {
+    if (this.chosen.startsWith(OWN)) this.showList('');
+  }
+
   /** @param {Partial<import('./effects.js').Effects>} change by hand */
   set(change) {
     this.effects = effectsOf({ ...this.effects, ...change });

@@ -73,7 +73,7 @@ const voices = new VoicesView(
       end(); // in the middle of a song it cannot be sung on
       setText(notice, 'This kind of voice is sung in another way. Press Sing to begin again with it.');
     }
-    remember({ ...recall(), voice: id });
+    remember({ voice: id });
     enable();
   },
   (reached) => {
@@ -239,6 +239,7 @@ function showState(state, why) {
   if (graph && desk.inside && session.running) void desk.prepare(graph).then(() => mix && desk.hang(mix.backing));
   if (state === 'live') hang();
   if (!session.running && singing) finish();
+  else if (!session.running) mix?.setOpen(false);
   enable();
 }
 

@@ -9,7 +9,7 @@ import { Slider } from '../song/slider.js';
 import { recall, remember } from '../store.js';
 import { effectsOf } from './effects.js';
 import { EffectsView } from './effects-view.js';
-import { BUILT_IN } from './presets.js';
+import { BUILT_IN, volumeOf } from './presets.js';
 
 /**
  * @typedef {import('./mix.js').Mix} Mix
@@ -38,14 +38,12 @@ export class MixingView {
     this.mix = null;
     const { mixing } = recall();
     this.guide = new Slider('guide', percent, () => this.apply());
-    this.track = new Slider('track', percent, () => this.changed());
-    this.own = new Slider('own', percent, () => this.changed());
+    this.track = new Slider('track', percent, () => this.moved());
+    this.own = new Slider('own', percent, () => this.moved());
+    if (mixing) this.setVolumes(volumeOf(mixing.voiceVolume), volumeOf(mixing.trackVolume));
     this.effects = new EffectsView(mixing ? effectsOf(mixing.effects) : BUILT_IN[FIRST], mixing?.preset ?? FIRST, {
       changed: () => this.changed(),
-      recalled: ({ voiceVolume, trackVolume }) => {
-        this.own.value = Math.round(voiceVolume * 100);
-        this.track.value = Math.round(trackVolume * 100);
-      },
+      recalled: ({ voiceVolume, trackVolume }) => this.setVolumes(voiceVolume, trackVolume),
       mixing: () => this.setting,
     });
     this.meters = {
@@ -76,9 +74,21 @@ export class MixingView {
     if (!this.drawing) this.draw();
   }
 
+  /** @param {number} voiceVolume 0..1 @param {number} trackVolume 0..1 */
+  setVolumes(voiceVolume, trackVolume) {
+    this.own.value = Math.round(voiceVolume * 100);
+    this.track.value = Math.round(trackVolume * 100);
+  }
+
+  /** A volume that a preset has, was moved. */
+  moved() {
+    this.effects.leave();
+    this.changed();
+  }
+
   changed() {
     this.apply();
-    remember({ ...recall(), mixing: { effects: this.effects.effects, preset: this.effects.chosen } });
+    remember({ mixing: { ...this.setting, preset: this.effects.chosen } });
   }
 
   /** Let everybody who plays have what is set. */

@@ -60,11 +60,15 @@ export class OpenSong {
 
   /** @param {string} id */
   async open(id) {
-    this.song = null;
+    const turn = ++this.turn;
+    this.song = this.buffers = null;
+    this.hooks.changed();
     try {
-      this.song = await this.songs.get(id);
+      const song = await this.songs.get(id);
+      if (turn !== this.turn) return;
+      this.song = song;
     } catch (error) {
-      return this.refused(error);
+      return turn === this.turn ? this.refused(error) : undefined;
     }
     this.show();
     await this.fetch();

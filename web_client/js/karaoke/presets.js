@@ -29,8 +29,8 @@ const MOST = 50;
 /** A preset cannot be kept; the message is for the singer. */
 export class PresetRefused extends Error {}
 
-/** @param {unknown} value @returns {number} */
-const volumeOf = (value) => (typeof value === 'number' && value >= 0 && value <= 1 ? value : 1);
+/** @param {unknown} value @returns {number} 0..1 */
+export const volumeOf = (value) => (typeof value === 'number' && value >= 0 && value <= 1 ? value : 1);
 
 /** @returns {Preset[]} the singer's own, by name; what a memory has that is none is left out */
 export function ownPresets() {
@@ -55,11 +55,11 @@ export function savePreset(name, { effects, voiceVolume, trackVolume }) {
   const others = ownPresets().filter((preset) => preset.name !== name);
   if (others.length >= MOST) throw new PresetRefused(`${MOST} presets are kept already: delete one first.`);
   const presets = [...others, { name, effects: { ...effects }, voiceVolume, trackVolume }];
-  remember({ ...recall(), presets: presets.sort((a, b) => a.name.localeCompare(b.name)) });
+  remember({ presets: presets.sort((a, b) => a.name.localeCompare(b.name)) });
   if (!ownPresets().some((preset) => preset.name === name)) throw new PresetRefused('This browser keeps nothing: its storage is blocked or full.');
 }
 
 /** @param {string} name */
 export function removePreset(name) {
-  remember({ ...recall(), presets: ownPresets().filter((preset) => preset.name !== name) });
+  remember({ presets: ownPresets().filter((preset) => preset.name !== name) });
 }

@@ -21,6 +21,7 @@ const BUSY = new Set([0, 429, 502, 503, 504]); // statuses that go by
  * @property {'open' | 'finished' | 'lost'} status lost: the server was restored from a backup, which has no sound
  * @property {Partial<Record<Sent, number>>} [received] samples; of a finished take, of its mix
  * @property {number} [frames]
+ * @property {number} [mixed] how often it has been mixed anew
  * @property {number} semitones
  * @property {number} tempo
  * @property {string} voice
@@ -53,10 +54,10 @@ export class RemoteTakes {
     return this.path(id, `/audio/${track}`, { format, rendition });
   }
 
-  /** @returns {Promise<RemoteTake[]>} finished ones, the newest first */
+  /** @returns {Promise<RemoteTake[]>} the newest first, without those that are still being sent */
   async list() {
     const found = await ask(`${BASE}?${new URLSearchParams({ user_id: this.userId, limit: '200' })}`);
-    return found.takes.filter((/** @type {RemoteTake} */ take) => take.status === 'finished');
+    return found.takes.filter((/** @type {RemoteTake} */ take) => take.status !== 'open');
   }
 
   /** @param {string} id @returns {Promise<RemoteTake>} */
@@ -139,8 +140,10 @@ export class RemoteTakes {
    */
   async remix(id, { effects, voiceVolume, trackVolume }, mix, onProgress) {
     const body = JSON.stringify({ effects, voice_volume: voiceVolume, track_volume: trackVolume });
-    await ask(this.path(id), { method: 'PATCH', headers: { 'Content-Type': 'application/json' }, body });
-    await this.sendTrack(id, 'mix', mix, 0, 'live', (bytes) => onProgress(bytes / mix.size));
+    const headers = { 'Content-Type': 'application/json' };
+    /** @type {RemoteTake} */
+    const take = await ask(this.path(id), { method: 'PATCH', headers, body });
+    await this.sendTrack(id, 'mix', mix, 0, 'live', (bytes) => onProgress(bytes / mix.size), take.mixed);
     return this.get(id);
   }
 
@@ -151,12 +154,13 @@ export class RemoteTakes {
    * @param {number} from the first sample that is not there
    * @param {Rendition} rendition
    * @param {(bytes: number) => void} onSent of the sound
+   * @param {number} [mixed] of which mix it is, where the take may have been mixed anew meanwhile
    */
-  async sendTrack(id, name, sound, from, rendition, onSent) {
+  async sendTrack(id, name, sound, from, rendition, onSent, mixed = 0) {
     for (let at = from * FRAME[name], tries = 0; at < sound.size; ) {
       onSent(at);
       const position = String(at / FRAME[name]);
-      const path = this.path(id, `/audio/${name}`, { position, rendition });
+      const path = this.path(id, `/audio/${name}`, { position, rendition, ...(mixed && { mixed: String(mixed) }) });
       try {
         const { received } = await ask(path, { method: 'PUT', body: sound.slice(at, at + PIECE, 'application/octet-stream') });
         at = received * FRAME[name];

@@ -12,6 +12,7 @@ import { Listening } from './listening.js';
 import { PartnerSound } from './partner-sound.js';
 import { openRoom, Room } from './room.js';
 import { openProbe } from './room-probe.js';
+import { RoomSinger } from './room-singer.js';
 import { RoomView } from './room-view.js';
 
 const TICK_MS = 250;
@@ -46,16 +47,11 @@ export class RoomDesk {
     /** @type {Listening | null} */
     this.listening = null;
     this.partner = new PartnerSound();
+    this.singer = new RoomSinger((work) => this.attempt(work), () => this.page.loadVoices());
     /** @type {Song | null} */
     this.song = null;
     this.run = 0; // of the song that is sung here
-    this.sent = ''; // the last anchor
-    this.token = ''; // of the live session by which is sung here
-    this.admitted = ''; // by which token of the room
-    this.admitting = ''; // by which one that is asked for
-    this.bound = ''; // which of them the room knows as whose
     this.coming = false; // into a room
-    this.ready = false;
     this.ticks = 0;
     this.points = { score: 0, streak: 0 };
     this.duet = new Duet(page.lanes);
@@ -68,7 +64,7 @@ export class RoomDesk {
       onPartnerVolume: () => this.partner.applyVolume(),
     });
     this.view.name.value = recall().name;
-    this.view.name.addEventListener('change', () => remember({ ...recall(), name: this.view.name.value }));
+    this.view.name.addEventListener('change', () => remember({ name: this.view.name.value }));
     this.view.code.value = new URLSearchParams(location.search).get('room') ?? '';
     this.invited = this.view.code.value !== ''; // somebody asked this page into a room: it has none of its own
     this.outside();
@@ -174,6 +170,7 @@ export class RoomDesk {
     const { room } = this;
     if (!room) return;
     this.room = null;
+    this.singer.leave();
     room.leave();
     sessionStorage.removeItem(`room ${room.code} ${room.me?.role}`);
     this.page.stop();
@@ -183,7 +180,6 @@ export class RoomDesk {
     this.song = null;
     this.page.songs.shared = null;
     this.run = 0;
-    this.ready = false;
     if (!this.invited) this.name(null);
     this.view.show(null, {}, 0);
     this.outside();
@@ -197,19 +193,9 @@ export class RoomDesk {
   changed() {
     const { room } = this;
     if (!room) return;
-    const { me } = room;
-    if (!room.up) this.bound = this.sent = ''; // what is said now does not arrive
-    if (me && room.up && this.admitted !== room.token && this.admitting !== room.token) {
-      sessionStorage.setItem(`room ${room.code} ${me.role}`, room.token);
-      if (me.role === 'singer') void this.attempt(() => this.admit(room));
-      else this.admitted = room.token;
-    }
+    this.singer.follow(room);
     this.duet.show(room, this.song, room.state?.semitones ?? 0, room.state?.tempo ?? 100);
     this.view.show(room, this.page.voices(), this.song?.parts?.length ?? 1);
-    if (me?.role === 'singer' && room.up) {
-      if (this.bound !== room.myId + this.token) this.bind();
-      if (me.ready !== this.ready) this.tellReady();
-    }
     if (room.state?.starts_at_ms === null && this.run) {
       this.run = 0;
       this.partner.voices?.end();
@@ -219,41 +205,14 @@ export class RoomDesk {
     this.tick();
   }
 
-  /** @param {Room} room that is to let this browser sing; asked again at the next change where that failed */
-  async admit(room) {
-    const { token } = room;
-    this.admitting = token;
-    try {
-      await room.becomeSinger();
-      this.admitted = token;
-    } finally {
-      if (this.admitting === token) this.admitting = '';
-    }
-    this.page.loadVoices();
-  }
-
-  tellReady() {
-    this.room?.send({ type: 'ready', ready: this.ready });
-  }
-
   /** @param {boolean} ready whether the song may begin for who sings here */
   setReady(ready) {
-    if (ready === this.ready) return;
-    this.ready = ready;
-    this.tellReady();
+    this.singer.setReady(ready);
   }
 
   /** @param {string} token of the live session by which is sung here */
   singsBy(token) {
-    this.token = token;
-    this.bind();
-  }
-
-  bind() {
-    if (!this.room?.up || !this.token) return;
-    this.bound = this.room.myId + this.token;
-    this.sent = '';
-    this.room.send({ type: 'sing', session: this.token });
+    this.singer.singsBy(token);
   }
 
   /** @param {import('../audio-graph.js').AudioGraph} graph on which is measured and sung */
@@ -279,7 +238,7 @@ export class RoomDesk {
     const frame = room.firstFrame(context, 0);
     if (frame === null) return null;
     this.run = room.state.run;
-    this.sent = '';
+    this.singer.sent = '';
     partner.voices.begin(frame);
     this.duet.begin();
     return frame;
@@ -287,10 +246,7 @@ export class RoomDesk {
 
   /** @param {number} position the live session's captured sample that belongs to the song's first one */
   anchor(position) {
-    const anchor = { type: 'anchor', run: this.run, position };
-    if (!this.run || !this.room?.up || this.sent === JSON.stringify(anchor)) return;
-    this.sent = JSON.stringify(anchor);
-    this.room.send(anchor);
+    this.singer.anchor(this.run, position);
   }
 
   /** Who sings here has stopped. */

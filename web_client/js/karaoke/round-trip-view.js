@@ -41,7 +41,7 @@ export class RoundTripView {
   }
 
   keep() {
-    remember({ ...recall(), roundTripMs: this.field.value === '' ? null : Number(this.field.value) });
+    remember({ roundTripMs: this.field.value === '' ? null : Number(this.field.value) });
   }
 
   /** By sweeps from a loudspeaker to the microphone. */

@@ -7,9 +7,11 @@ import { ApiError } from '../api.js';
 import { make, setText } from '../dom.js';
 import { clock } from '../time.js';
 import { wavFile } from '../wav.js';
+import { effectsOf } from './effects.js';
 import { renderMix, toPcm } from './render.js';
 import { makeFiles } from './take-files.js';
 import { HEADER, partsOf, pcmOf } from './take-parts.js';
+import { trackRow } from './take-track.js';
 
 const RATE = 48000;
 const POLL_MS = 1000;
@@ -22,7 +24,7 @@ const HINTS = {
 /**
  * @typedef {import('./take-files.js').Part} Part
  * @typedef {import('./remote-takes.js').RemoteTake} RemoteTake
- * @typedef {'wav' | 'flac' | 'mp3'} Format
+ * @typedef {import('./take-track.js').Format} Format
  * @typedef {object} Means what a row needs of others
  * @property {(() => Promise<import('./kept-takes.js').Sound>) | null} sound null: only the server has it
  * @property {() => Promise<AudioBuffer>} accompaniment
@@ -51,9 +53,10 @@ export class TakeRow {
     this.far = null;
     /** @type {Partial<Record<Part, Blob>>} WAV files made here */
     this.files = {};
-    /** @type {string[]} */
-    this.urls = [];
+    /** @type {Record<import('./remote-takes.js').Rendition, string[]>} of the files that are shown */
+    this.urls = { live: [], quality: [] };
     this.opened = false;
+    this.lost = false; // the server has no sound of it any more
     this.remover = this.button('Delete', 'quiet', () => this.remove());
     this.opener = this.button('Open', 'plain', () => void this.open());
     this.sender = this.button('Keep on the server', 'plain', () => void this.send());
@@ -100,17 +103,26 @@ export class TakeRow {
 
   /** @param {RemoteTake} far the server has it */
   known(far) {
+    if (far.status === 'lost') {
+      this.lost = true;
+      if (!this.means.sound) setText(this.note, 'The server was restored from a backup, which holds no sound: it can only be deleted.');
+      return this.show();
+    }
     this.far = far;
+    // it may have been mixed anew elsewhere
+    Object.assign(this.take, { effects: effectsOf(far.effects), voiceVolume: far.voice_volume, trackVolume: far.track_volume });
+    void this.means.changed();
     this.show();
-    if (far.rendition && !['completed', 'failed', 'cancelled', 'expired'].includes(far.rendition.status)) void this.attempt(() => this.follow());
+    if (far.rendition && !['completed', 'failed', 'cancelled', 'expired'].includes(far.rendition.status)) void this.attempt(() => this.follow(), true);
   }
 
   /**
    * Do something that takes time, one thing at a time.
    * @param {() => Promise<void>} work
+   * @param {boolean} [removable] whether it may be deleted meanwhile
    */
-  async attempt(work) {
-    const buttons = [this.opener, this.mixer, this.sender, this.singer, this.remover];
+  async attempt(work, removable = false) {
+    const buttons = [this.opener, this.mixer, this.sender, this.singer, ...(removable ? [] : [this.remover])];
     for (const button of buttons) button.disabled = true;
     setText(this.note, '');
     try {
@@ -138,26 +150,29 @@ export class TakeRow {
       }
       this.opened = true;
       this.showTracks();
+      const { far } = this;
+      const { mix } = this.files;
+      if (far && mix && (far.received?.mix ?? 0) !== far.frames) await this.sendMix(far, mix); // it broke off, or never came
       if (this.far?.rendition?.status === 'completed') await this.showAgain(this.far);
     });
   }
 
   /** What can be done now. */
   show() {
-    this.opener.hidden = this.opened;
+    this.opener.hidden = this.opened || (this.lost && !this.means.sound);
     this.mixer.hidden = !this.opened;
     this.sender.hidden = !this.opened || this.far !== null;
     this.singer.hidden = !this.opened || this.far === null;
     setText(this.hint, this.sender.hidden ? (this.singer.hidden ? '' : HINTS.again) : HINTS.send);
   }
 
-  /** @param {Blob} file */
-  urlOf(file) {
-    this.urls.push(URL.createObjectURL(file));
-    return this.urls[this.urls.length - 1];
+  /** @param {import('./remote-takes.js').Rendition} rendition whose files are not shown any more */
+  release(rendition) {
+    for (const url of this.urls[rendition].splice(0)) URL.revokeObjectURL(url);
   }
 
   showTracks() {
+    this.release('live');
     this.tracks.replaceChildren(...PARTS.map(([part, words, track]) => this.track(part, words, track, 'live', this.files[part])));
   }
 
@@ -169,22 +184,11 @@ export class TakeRow {
    * @param {Blob | undefined} file the WAV that is here
    */
   track(part, words, track, rendition, file) {
-    const here = file && this.urlOf(file);
+    const here = file && URL.createObjectURL(file);
+    if (here) this.urls[rendition].push(here);
     const { far, means } = this;
     const there = (/** @type {Format} */ format) => (far ? means.remote.url(far.take_id, track, format, rendition) : null);
-    const audio = make('audio', { controls: true, src: here ?? there('flac') ?? '', preload: here ? 'metadata' : 'none' });
-    audio.setAttribute('aria-label', `${this.title}, ${part}`);
-    const links = /** @type {Format[]} */ (['wav', 'flac', 'mp3']).flatMap((format) => {
-      const href = (format === 'wav' && here) || there(format);
-      if (!href) return [];
-      const name = `autovoice-${this.title.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}-${part}.${format}`;
-      const link = make('a', { href, download: name, textContent: format.toUpperCase(), className: 'download' });
-      link.setAttribute('aria-label', `Download ${this.title}, ${part}, as ${format.toUpperCase()}`);
-      return [link];
-    });
-    return make('div', { className: `track track-${part}` }, [
-      make('span', { className: 'track-kind', textContent: words }), audio, make('span', { className: 'downloads' }, links),
-    ]);
+    return trackRow(this.title, part, words, here, there);
   }
 
   /** Have the server keep it: for other formats, other devices, and to be sung again. */
@@ -207,15 +211,26 @@ export class TakeRow {
       setText(this.note, 'It is mixed…');
       const parts = await partsOf(this.files, means.remote, far?.take_id ?? '');
       const mix = wavFile(toPcm(await renderMix({ ...parts, ...mixing })), RATE, 2);
-      this.progress.hidden = !far;
-      if (far) this.far = await means.remote.remix(far.take_id, mixing, mix.slice(HEADER), (share) => (this.progress.value = share));
       Object.assign(take, mixing);
       this.files.mix = mix;
       await means.changed();
+      if (far) await this.sendMix(far, mix);
       this.showTracks();
       if (this.far?.rendition?.status === 'completed') await this.showAgain(this.far);
       setText(this.note, 'Mixed with the effects and volumes that are set now.');
     });
+  }
+
+  /**
+   * Let the server have the mix of this take as it is set.
+   * @param {RemoteTake} far
+   * @param {Blob} mix
+   */
+  async sendMix(far, mix) {
+    this.progress.hidden = false;
+    const sound = mix.slice(HEADER, HEADER + 4 * (far.frames ?? 0));
+    this.far = await this.means.remote.remix(far.take_id, this.take, sound, (share) => (this.progress.value = share));
+    this.progress.hidden = true;
   }
 
   async singAgain() {
@@ -223,12 +238,12 @@ export class TakeRow {
       if (!this.far) return;
       this.far = await this.means.remote.singAgain(this.far.take_id, this.means.voice()?.id ?? this.take.voice);
       await this.follow();
-    });
+    }, true);
   }
 
   /** Watch it being sung again. */
   async follow() {
-    while (this.far?.rendition) {
+    while (this.far?.rendition && this.item.isConnected) {
       const { status, progress, error } = this.far.rendition;
       if (status === 'completed') return this.opened ? this.showAgain(this.far) : undefined;
       if (status !== 'queued' && status !== 'processing') {
@@ -256,7 +271,9 @@ export class TakeRow {
     const pcm = pcmOf(voice);
     const mix = wavFile(toPcm(await renderMix({ ...this.take, voice: pcm, accompaniment })), RATE, 2);
     const received = rendition?.received.mix ?? 0;
-    await remote.sendTrack(id, 'mix', mix.slice(HEADER), received, 'quality', () => {});
+    const sound = mix.slice(HEADER, HEADER + 4 * (far.frames ?? 0));
+    await remote.sendTrack(id, 'mix', sound, received, 'quality', () => {}, far.mixed);
+    this.release('quality');
     const whose = rendition?.voice === this.take.voice ? '' : ` (${rendition?.voice})`;
     this.again.replaceChildren(
       make('p', { className: 'small', textContent: ['Sung again at quality', ...(rendition?.notes ?? [])].join(': ') + whose }),
@@ -280,7 +297,8 @@ export class TakeRow {
     }
     void this.attempt(async () => {
       if (this.take.remote) await this.means.remote.remove(this.take.remote);
-      for (const url of this.urls) URL.revokeObjectURL(url);
+      this.release('live');
+      this.release('quality');
       this.item.remove();
       await this.means.remove();
     });

@@ -18,7 +18,7 @@ import { STATES } from './words.js';
 
 const TITLE = document.title;
 const { userId, voice: lastVoice } = recall();
-remember({ ...recall(), userId });
+remember({ userId });
 
 /** @param {string} id */
 const voiceName = (id) => voices.voices.find((voice) => voice.id === id)?.name ?? id;
@@ -31,7 +31,7 @@ const voices = new VoicesView(
   userId,
   lastVoice,
   (id) => {
-    remember({ ...recall(), voice: id });
+    remember({ voice: id });
     form.enable();
   },
   (reached) => {
