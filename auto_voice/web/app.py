@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
-import logging
-import signal
 import ssl
 import sys
-import threading
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
-from pathlib import Path
 
 from aiohttp import web
 
@@ -22,14 +16,12 @@ from auto_voice.configuration import Current
 from auto_voice.device import choose_device, converters
 from auto_voice.jobs.store import JobStore
 from auto_voice.jobs.supervisor import Elsewhere, Supervisor
-from auto_voice.logs import set_up_logging
 from auto_voice.settings import Settings
 from auto_voice.share import Share
 from auto_voice.speaking import Speaking
 from auto_voice.storage.cache import open_cache
 from auto_voice.storage.database import migrate
 from auto_voice.storage.errors import StorageError
-from auto_voice.storage.in_use import shared
 from auto_voice.storage.profiles import ProfileStore
 from auto_voice.storage.takes import TakeStore
 from auto_voice.storage.users import UserStore
@@ -41,9 +33,11 @@ from auto_voice.web import (
     forward,
     health,
     karaoke,
+    lifetime,
     live_offer,
     metrics,
     openapi,
+    pages,
     reception,
     rooms,
     siblings,
@@ -70,48 +64,12 @@ from auto_voice.web.turns import TURNS, Turns, take_turns
 from pipeline.voice import Target
 from realtime.engine import Engine
 from realtime.errors import VoiceNotFound
-from realtime.rooms.rooms import Bounds, Rooms
+from realtime.rooms.rooms import Rooms
 from realtime.sessions import Sessions
-
-log = logging.getLogger(__name__)
 
 RENDERERS = 1  # tracks that are brought into another key or tempo at a time
 EXAMINERS = 2  # songs that are looked at at a time when they come
 SHUTDOWN_TIMEOUT_S = 3.0  # that answers under way have to be finished
-CLIENT = Path(__file__).resolve().parents[2] / "web_client"
-
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Embedder-Policy": "require-corp",
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-        "media-src 'self' blob:; font-src 'self'; worker-src 'self'; manifest-src 'self'; "
-        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-    ),
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "microphone=(self), camera=(), geolocation=(), payment=(), usb=()",
-    "X-Frame-Options": "DENY",
-    "Cache-Control": "no-cache",
-}
-
-
-async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-
-
-async def _index(request: web.Request) -> web.FileResponse:
-    return web.FileResponse(CLIENT / "index.html")
-
-
-async def _song(request: web.Request) -> web.FileResponse:
-    return web.FileResponse(CLIENT / "song.html")
-
-
-async def _karaoke(request: web.Request) -> web.FileResponse:
-    return web.FileResponse(CLIENT / "karaoke.html")
 
 
 def _resolver(store: ProfileStore) -> Callable[[str, str | None], Awaitable[Target]]:
@@ -122,72 +80,6 @@ def _resolver(store: ProfileStore) -> Callable[[str, str | None], Awaitable[Targ
             raise VoiceNotFound(voice_id) from problem
 
     return resolve
-
-
-async def _run_engine(app: web.Application) -> AsyncIterator[None]:
-    engine = app[websocket_handler.ENGINE]
-    began = time.perf_counter()
-    # compiles whatever this machine has not compiled yet; nobody is served before
-    await asyncio.to_thread(engine.warm)
-    await asyncio.to_thread(importlib.import_module, "realtime.transports.webrtc.peer")  # takes a while
-    engine.start(asyncio.get_running_loop())
-    log.info("engine ready in %.1f s: %s", time.perf_counter() - began, ", ".join(engine.converters))
-    yield
-    engine.stop()
-
-
-async def _reload_on_signal(app: web.Application) -> AsyncIterator[None]:
-    current = app[CURRENT]
-    current.listeners.append(lambda settings: apply(app, settings))
-    if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, current.on_signal)
-    yield
-
-
-def apply(app: web.Application, settings: Settings) -> None:
-    """Let everything that keeps settings of its own have the new ones."""
-    set_up_logging(settings.logging, settings.server.debug)
-    app[api.CLONING].settings = settings
-    app[health.SUPERVISOR].settings = settings
-    app[websocket_handler.SESSIONS].resume_seconds = settings.live.resume_seconds
-    app[ROOMS].bounds = _bounds(settings)
-
-
-def _bounds(settings: Settings) -> Bounds:
-    live = settings.live
-    return Bounds(live.rooms, live.room_listeners, live.room_hours, live.resume_seconds)
-
-
-async def _hold_data(app: web.Application) -> AsyncIterator[None]:
-    with shared(app[CURRENT].settings.storage.data_dir):
-        yield
-
-
-async def _watch_loop(app: web.Application) -> AsyncIterator[None]:
-    task = asyncio.create_task(app[metrics.METRICS].watch_loop())
-    yield
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-
-
-async def _run_workers(app: web.Application) -> AsyncIterator[None]:
-    supervisor = app[health.SUPERVISOR]
-    supervisor.start()
-    yield
-    await asyncio.to_thread(supervisor.stop)
-    app[reception.JOBS].close()
-    app[takes.TAKES].close()
-    app[auth.USERS].close()
-
-
-async def _close_cloning(app: web.Application) -> AsyncIterator[None]:
-    yield
-    await app[api.CLONING].close()
-    app[voice_import.IMPORTING].apart.close()
-    app[trying.TRYING].close()
-    app[reception.EXAMINERS].close()
-    app[karaoke.RENDERERS].close()
 
 
 def create_app(
@@ -243,7 +135,7 @@ def create_app(
     app[trying.TRYING] = Apart(1, settings.limits.upload_memory_mb)
     app[trying.WAITING] = []
     app[websocket_handler.ENGINE] = engine
-    app[ROOMS] = all_rooms = Rooms(_bounds(settings), 0 if share is None else share.index)
+    app[ROOMS] = all_rooms = Rooms(lifetime.room_bounds(settings), 0 if share is None else share.index)
     app[websocket_handler.SESSIONS] = sessions = Sessions(
         engine,
         settings.live.resume_seconds,
@@ -270,19 +162,14 @@ def create_app(
         engine, store, app[reception.JOBS], choose_device(settings).name, share
     )
     app[metrics.METRICS].registry.register(RoomsCollector(app[ROOMS]))
-    app.on_response_prepare.append(_add_headers)
+    app.on_response_prepare.append(pages.add_headers)
     app.on_shutdown.extend([rooms.shut_down, websocket_handler.shut_down, conversion.shut_down])
-    app.cleanup_ctx.extend(
-        [_hold_data, _reload_on_signal, _run_engine, _watch_loop, _close_cloning, _run_workers]
-    )
+    app.cleanup_ctx.extend(lifetime.CONTEXTS)
     if share is not None:
         forward.add(app, share)
         app.cleanup_ctx.append(siblings.answering(share, app[metrics.METRICS].own, forward.TAKEN))
     synthesis.add_routes(app)
-    app.router.add_get("/", _index)
-    app.router.add_get("/song", _song)
-    app.router.add_get("/karaoke", _karaoke)
-    app.router.add_static("/client", CLIENT)
+    pages.add_routes(app)
     app.router.add_get("/ws/live", websocket_handler.live)
     live_offer.add_routes(app)
     auth.add_routes(app)

@@ -41,6 +41,13 @@ def test_presets_are_set_by_hand_saved_and_found_again(visit: BrowserContext, so
     page.select_option("#effects", label="Late night")
     assert (page.input_value("#effect-echo"), page.input_value("#effect-room")) == ("0.5", "hall")
     assert page.input_value("#own") == "60"
+    page.reload()
+    page.wait_for_selector("#sing:enabled")
+    assert page.input_value("#own") == "60"
+    assert page.locator("#effects option:checked").inner_text() == "Late night"
+    page.fill("#own", "70")
+    assert page.input_value("#effects") == ""  # that is not what the preset says
+    page.select_option("#effects", label="Late night")
     page.click("summary:has-text('Set the effects')")
     page.click("#preset-delete")
     assert page.locator("#effects option:has-text('Late night')").count() == 0
