@@ -2,61 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import asdict
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any
 
 from pipeline.converters.base import Controls
-from pipeline.converters.blend import Blend
-from pipeline.errors import PipelineError
-from pipeline.voice import Target, Voice
 from realtime import protocol
-from realtime.errors import LiveError, ProtocolError, VoiceNotReady
+from realtime.casting import Casting, ResolveVoice
+from realtime.errors import LiveError, ProtocolError
+from realtime.line import Outbox, Track
 from realtime.reports import Reports
 from realtime.session import Block, Session
 from realtime.sessions import Sessions, Stay
 
 MOST_UNDERRUNS = 1000.0  # that are believed at a time
-
-ResolveVoice = Callable[[str, str | None], Awaitable[Target]]
-
-
-class Outbox(Protocol):
-    """The way to the client; no call waits."""
-
-    dropped: int
-
-    def send(self, message: bytes) -> None:
-        """Send a message that must arrive."""
-
-    def send_audio(self, block: Block, seq: int) -> None:
-        """Send a converted block, or drop the oldest when the client does not keep up."""
-
-    def finish(self) -> None:
-        """Hang up once all that must arrive is sent."""
-
-
-class Track(Protocol):
-    """An audio track both ways, beside the messages of the same line."""
-
-    async def begin(self, theirs: protocol.Mark) -> protocol.Mark:
-        """Carry the session's audio from now on.
-
-        Args:
-            theirs: where the client's track is.
-
-        Returns:
-            Where the server's is.
-        """
-
-    def leave(self) -> None:
-        """Let the audio go by messages.
-
-        Raises:
-            ProtocolError: the line has no channel for it.
-        """
 
 
 class Phase(Enum):
@@ -96,7 +56,7 @@ class Conversation:
     ) -> None:
         self._sessions = sessions
         self._engine = sessions.engine
-        self._resolve = resolve_voice
+        self._casting = Casting(self._engine, resolve_voice, sole_user)
         self._outbox = outbox
         self._server = server
         self._sole_user = sole_user
@@ -260,16 +220,9 @@ class Conversation:
 
     async def _open(self, start: protocol.Start) -> Stay | None:
         """Begin a session; None when the client leaves while its voices are being read."""
-        if start.converter not in (None, *self._engine.converters):
-            known = ", ".join(self._engine.converters)
-            raise ProtocolError(
-                "invalid_parameter", f"no converter {start.converter!r:.60}", f"choose one of {known}"
-            )
         controls = protocol.merge_controls(Controls(), start.controls)
-        voice = await self._resolve(start.voice, self._sole_user)
-        converter = start.converter or voice.converters[0]
-        await self._prepare(converter, voice)
-        blend = await self._resolve_blend(start.blend, converter) if start.blend else None
+        voice, converter = await self._casting.find(start.voice, start.converter)
+        blend = await self._casting.blend(start.blend, converter, None) if start.blend else None
         if self.phase is not Phase.READY:
             return None
         return self._sessions.open(
@@ -290,42 +243,15 @@ class Conversation:
             return
         controls = protocol.merge_controls(stay.session.controls, change.controls)
         converter = stay.session.converter
-        voice = await self._resolve(change.voice, self._sole_user) if change.voice else None
-        if voice is not None:
-            await self._prepare(converter, voice)
+        voice = (await self._casting.find(change.voice, converter))[0] if change.voice else None
         asked = change.blend
-        blend = await self._resolve_blend(asked, converter) if asked else stay.session.blend
+        blend = await self._casting.blend(asked, converter, stay) if asked else stay.session.blend
         if self._stay is None:  # the client has left while voices were being read, or speaks on another line
             return
         stay.voice_id = change.voice or stay.voice_id
         stay.blend_id = asked.voice if asked else stay.blend_id
         self._engine.change(stay.session, controls, voice, blend)
         self._send("controls", voice=stay.voice_id, blend=_blend_in_force(stay), **asdict(controls))
-
-    async def _prepare(self, converter: str, voice: Target) -> None:
-        """Let the converter load what it needs for a voice, or refuse one that it does not sing."""
-        if converter not in voice.converters:
-            raise ProtocolError(
-                "invalid_parameter",
-                f"{converter!r} does not sing {voice.name!r}",
-                f"start a session with {voice.converters[0]!r}, or without naming a converter",
-            )
-        try:
-            await asyncio.to_thread(self._engine.prepare, converter, voice)
-        except PipelineError as problem:
-            raise VoiceNotReady(problem.message, *problem.suggestions) from problem
-
-    async def _resolve_blend(self, asked: protocol.AskedBlend, converter: str) -> Blend | None:
-        """Find the second voice; one that is blended already is not read again, so that a slider is cheap."""
-        if asked.voice is None:
-            return None
-        stay = self._stay
-        if stay is not None and stay.session.blend is not None and asked.voice == stay.blend_id:
-            return Blend(stay.session.blend.voice, asked.share)
-        voice = await self._resolve(asked.voice, self._sole_user)
-        if not isinstance(voice, Voice) or converter not in Voice.converters:
-            raise ProtocolError("invalid_parameter", f"{voice.name!r} cannot be blended with this voice")
-        return Blend(voice, asked.share)
 
     def on_block(self, block: Block) -> None:
         """Send a converted block (called by the engine on the event loop)."""
