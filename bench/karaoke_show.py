@@ -68,7 +68,11 @@ def start_trace(browser: Browser) -> CDPSession:
 def end_trace(session: CDPSession, page: Page) -> list[dict[str, Any]]:
     """End the trace; its events."""
     ended: list[dict[str, Any]] = []
-    session.on("Tracing.tracingComplete", ended.append)
+
+    def end(told: dict[str, Any]) -> None:
+        ended.append(told)
+
+    session.on("Tracing.tracingComplete", end)
     session.send("Tracing.end")
     while not ended:
         page.wait_for_timeout(100)

@@ -78,6 +78,32 @@ def test_a_take_lines_up_whatever_the_order(modules: Page) -> None:
     assert result["first"] == 1000
 
 
+def test_what_is_captured_after_a_loss_keeps_its_place_in_a_take(modules: Page) -> None:
+    """A song counts on while the browser loses 480 samples of the microphone, and later waits for 960."""
+    result = modules.evaluate(
+        """async () => {
+          const { Take } = await import('/client/js/take.js');
+          const take = new Take(1000);
+          const frames = [];
+          let song = 0;
+          for (let position = 1000; position < 20200; position += 480) {
+            if (position === 5800) { song += 480; take.move(position, position - song); }
+            if (position === 10600) { song -= 960; take.move(position, position - song); }
+            const pcm = Int16Array.from({ length: 480 }, (_, i) => song + i);
+            frames.push([position, pcm]);
+            take.sung(position, pcm);
+            song += 480;
+          }
+          for (const [position, pcm] of frames.reverse()) take.heard(position, pcm);
+          take.close();
+          const { dry, wet } = take.read();
+          const wrong = (sound) => sound.reduce((sum, sample, i) => sum + (sample !== i && sample !== 0), 0);
+          return [dry.length, wrong(dry), wrong(wet), [...dry.subarray(4800, 5280)].filter(Boolean).length];
+        }"""
+    )
+    assert result == [18_720, 0, 0, 0]
+
+
 def test_the_phrase_is_sung_in_tune(modules: Page) -> None:
     phrase = modules.evaluate(
         """async () => {

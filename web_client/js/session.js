@@ -314,6 +314,15 @@ export class Session {
     this.link?.post({ type: 'record', on, from, keep });
   }
 
+  /**
+   * What is captured from now on lies elsewhere in the take that is recorded.
+   * @param {number} from worklet count of its first sample
+   * @param {number} start worklet count that the take's first sample would have had
+   */
+  moveTake(from, start) {
+    this.link?.post({ type: 'moveTake', from, start });
+  }
+
   /** Do not wait for the next attempt to connect. */
   retry() {
     this.link?.post({ type: 'retry' });

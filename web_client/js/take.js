@@ -61,7 +61,8 @@ class Track {
 export class Take {
   /** @param {number} start position of its first sample */
   constructor(start) {
-    this.start = start;
+    /** @type {{ from: number, start: number }[]} where the first sample is, for what is captured from there on */
+    this.starts = [{ from: -Infinity, start }];
     /** @type {number | null} */
     this.end = null;
     this.captured = 0; // length of what was sung so far
@@ -71,17 +72,35 @@ export class Take {
     this.wet = new Track();
   }
 
+  /**
+   * What is captured lies elsewhere from now on: the browser has lost some of it, or made it wait.
+   * @param {number} from position
+   * @param {number} start position that the take's first sample would have had
+   */
+  move(from, start) {
+    this.starts.push({ from, start });
+  }
+
+  /** @param {number} position @returns {number} samples from the start of the take */
+  placeOf(position) {
+    let i = this.starts.length - 1;
+    while (position < this.starts[i].from) i--;
+    return position - this.starts[i].start;
+  }
+
   /** @param {number} position @param {Int16Array} pcm */
   sung(position, pcm) {
     if (this.end !== null) return;
-    this.dry.write(position - this.start, pcm);
-    this.captured = Math.max(this.captured, position - this.start + pcm.length);
+    const place = this.placeOf(position);
+    this.dry.write(place, pcm);
+    this.captured = Math.max(this.captured, place + pcm.length);
   }
 
   /** @param {number} position @param {Int16Array} pcm */
   heard(position, pcm) {
-    this.wet.write(position - this.start, pcm);
-    const last = position - this.start + pcm.length;
+    const place = this.placeOf(position);
+    this.wet.write(place, pcm);
+    const last = place + pcm.length;
     this.rendered = Math.max(this.rendered, last);
     this.returned += Math.max(0, Math.min(last, this.end ?? Infinity) - Math.max(0, last - pcm.length));
   }

@@ -242,6 +242,14 @@ class Transport {
     }
   }
 
+  /**
+   * @param {number} from worklet count of the first sample that lies elsewhere in the take
+   * @param {number} start worklet count that the take's first sample would have had
+   */
+  moveTake(from, start) {
+    this.take?.move(from + this.base, start + this.base);
+  }
+
   finishTake() {
     clearTimeout(this.takeTimer);
     const take = this.take;
@@ -284,6 +292,9 @@ scope.onmessage = (/** @type {MessageEvent<ToWorker>} */ { data }) => {
       break;
     case 'record':
       transport?.record(data.on, data.from, data.keep);
+      break;
+    case 'moveTake':
+      transport?.moveTake(data.from, data.start);
       break;
     case 'move':
       if (!transport) break;

@@ -19,6 +19,7 @@
  *   | { type: 'controls', controls: Change }
  *   | { type: 'figures', underruns: number, late: number, playout_delay: number }
  *   | { type: 'record', on: boolean, from: number | null, keep: string | null }
+ *   | { type: 'moveTake', from: number, start: number }
  *   | { type: 'retry' }
  *   | { type: 'close' }} ToWorker
  * @typedef {{ type: 'state', state: ConnectionState }

@@ -6,6 +6,7 @@
 import { DelayController } from './delay.js';
 import { GUARD, makeMark } from './mark.js';
 import { Player } from './player.js';
+import { SilentRuns } from './silent-runs.js';
 
 const REPORT_EVERY_S = 0.05;
 const SILENCE = 0.001; // -60 dBFS
@@ -31,6 +32,7 @@ const SMOOTHING = 1 / 32; // of the shown parts of the delay, per frame
  * @property {number} late frames
  * @property {number} frames
  * @property {number} clipped captured samples at full scale
+ * @property {import('./silent-runs.js').Run[]} silences that the browser may have made, since the last report
  * @property {{ peak: number, rms: number }} input linear
  * @property {{ peak: number, rms: number }} output linear
  * @typedef {{ type: 'tap', position: number, frame: number, input: Float32Array, output: Float32Array }} TapChunk
@@ -84,6 +86,7 @@ class VoiceProcessor extends AudioWorkletProcessor {
     this.live = false;
     /** @type {MessagePort | null} */
     this.transport = null;
+    this.runs = new SilentRuns();
     this.mark = makeMark();
     this.marked = Infinity; // samples since the silence before a mark began
     /** @type {TapChunk | null} */
@@ -157,6 +160,7 @@ class VoiceProcessor extends AudioWorkletProcessor {
     for (let i = 0; i < out.length; i++) {
       const sample = heard ? heard[i] : 0;
       this.capture(sample);
+      this.runs.add(sample, this.captured + i);
       this.input.add(sample);
       this.output.add(out[i]);
     }
@@ -229,6 +233,7 @@ class VoiceProcessor extends AudioWorkletProcessor {
       late: delay.late,
       frames: this.frames,
       clipped: this.clipped,
+      silences: this.runs.read(),
       input: this.input.read(),
       output,
     };

@@ -116,6 +116,48 @@ def test_a_round_trip_is_found_through_a_poor_loudspeaker(modules: Page) -> None
     assert found == [4321, True]
 
 
+def test_silence_that_the_browser_put_in_is_known(modules: Page) -> None:
+    """Buffers of 1024 frames at 44.1 kHz, as a microphone delivers; other silences are the singer's."""
+    found = modules.evaluate(
+        """async () => {
+          const { CaptureSlip } = await import('/client/js/karaoke/capture-slip.js');
+          const { SilentRuns } = await import('/client/js/silent-runs.js');
+          const stats = { totalFrames: 0 };
+          const slip = new CaptureSlip({ stats, getSettings: () => ({ sampleRate: 44100 }) });
+          for (const buffers of [3, 8, 10, 15, 21]) {
+            stats.totalFrames = 1024 * buffers;
+            slip.look();
+          }
+          const runs = new SilentRuns();
+          const heard = [];
+          let position = 0;
+          const sound = (length, sample) => {
+            for (let i = 0; i < length; i++) runs.add(sample, position++);
+          };
+          for (const length of [20000, 1060, 50, 1115, 700, 2200, 30000, 1200]) {
+            sound(length, 0);
+            sound(500, 0.1);
+            heard.push(runs.read().map((run) => [run.end, slip.hear(run), slip.samples]));
+          }
+          const blind = new CaptureSlip({ getSettings: () => ({}) });
+          blind.look();
+          return [slip.buffer, heard, blind.hear({ end: 9, length: 480 })];
+        }"""
+    )
+    buffer, heard, blind = found
+    assert (buffer, blind) == (1024, False)
+    assert heard == [
+        [],  # before the first sound
+        [[21_560, True, 1115]],
+        [],  # too short
+        [[23_725, True, 2230]],
+        [[24_925, False, 2230]],  # no whole buffer
+        [[27_625, True, 4459]],  # two
+        [],  # somebody's switch
+        [[59_825, False, 4459]],
+    ]
+
+
 def test_taps_are_found_beside_their_clicks(modules: Page) -> None:
     found = modules.evaluate(
         """async () => {

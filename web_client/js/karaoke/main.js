@@ -49,7 +49,11 @@ const session = new Session(
     onState: showState,
     onNotice: (text) => setText(notice, text),
     onRefused: () => {},
-    onReport: (latest) => (report = latest),
+    onReport: (latest) => {
+      report = latest;
+      const from = roundTrip.hear(latest);
+      if (from !== null) singing?.slipped(from);
+    },
     onPitch: (pitch) => {
       singing?.heard(pitch);
       if (singing && pitch.origin !== undefined) desk.anchor(singing.captureOf(0) - pitch.origin);

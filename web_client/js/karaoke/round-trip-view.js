@@ -7,6 +7,7 @@ import { byId, setText } from '../dom.js';
 import { SAMPLE_RATE } from '../protocol.js';
 import { recall, remember } from '../store.js';
 import { failure } from '../words.js';
+import { CaptureSlip } from './capture-slip.js';
 import { measureRoundTrip, NotHeard } from './round-trip.js';
 import { tapRoundTrip } from './tapping.js';
 
@@ -26,6 +27,9 @@ export class RoundTripView {
     const [measure, tap] = ['measure', 'tap-along'].map((id) => byId(id, HTMLButtonElement));
     this.buttons = [measure, tap];
     this.note = byId('measure-note', HTMLElement);
+    /** @type {import('../audio-graph.js').AudioGraph | null} that `slip` is about */
+    this.graph = null;
+    this.slip = new CaptureSlip(null);
     const { roundTripMs } = recall();
     if (roundTripMs !== null) this.field.value = String(roundTripMs);
     this.field.addEventListener('change', () => this.keep());
@@ -33,11 +37,26 @@ export class RoundTripView {
     tap.addEventListener('click', () => void this.tapAlong());
   }
 
-  /** Samples from the page to the singer and back. */
+  /** Samples from the page to the singer and back, as it is now. */
   get samples() {
-    if (this.field.value !== '') return Math.round((Number(this.field.value) / 1000) * SAMPLE_RATE);
     const { source, graph } = this.session.sound;
-    return Math.round((((source.latencyMs ?? 0) + (graph?.outputLatencyMs ?? 0)) / 1000) * SAMPLE_RATE);
+    const known = this.field.value === '' ? (source.latencyMs ?? 0) + (graph?.outputLatencyMs ?? 0) : Number(this.field.value);
+    return Math.round((known / 1000) * SAMPLE_RATE) + this.slip.samples;
+  }
+
+  /**
+   * @param {import('../worklet.js').Report} report
+   * @returns {number | null} the worklet's count from which on all that is captured is later than it was
+   */
+  hear({ silences }) {
+    const { source, graph } = this.session.sound;
+    if (this.graph !== graph) {
+      this.graph = graph;
+      this.slip = new CaptureSlip(source.stream?.getAudioTracks()[0] ?? null);
+    }
+    this.slip.look();
+    const slipped = silences.filter((run) => this.slip.hear(run));
+    return slipped.length ? slipped[slipped.length - 1].end : null;
   }
 
   keep() {
@@ -81,6 +100,7 @@ export class RoundTripView {
       await this.prepare(graph);
       setText(this.note, meanwhile);
       const { samples, words } = await measure(graph);
+      this.slip.samples = 0; // it is in what was measured
       this.field.value = ((1000 * samples) / SAMPLE_RATE).toFixed(2);
       this.keep();
       setText(this.note, `${this.field.value} ms. ${words}`);

@@ -52,6 +52,11 @@ export class Singing {
     return (this.mix.backing.frame ?? 0) + sample - this.origin + this.roundTrip();
   }
 
+  /** @param {number} from the worklet's count from which on the way to the singer and back is another */
+  slipped(from) {
+    if (!this.over) this.session.moveTake(from, this.captureOf(0));
+  }
+
   /** @param {import('../protocol.js').ServerPitch} pitch */
   heard({ position, hop, f0_in: sung }) {
     if (this.mix.backing.frame === null) return;
