@@ -191,7 +191,7 @@ def create_app(
 
 
 async def _settle(app: web.Application) -> None:
-    """Let collections of garbage leave out what is loaded by now and stays: a look at all of it stops singers."""
+    """Let collections of garbage leave out what is loaded by now: a look at all of it stops singers."""
     gc.collect()
     gc.freeze()
 
