@@ -22,7 +22,6 @@ from rich.table import Table
 from auto_voice.cli_voices import ConfigOption, JsonOption
 from auto_voice.jobs.stages import STAGES
 from auto_voice.settings import Settings, SettingsError, load_settings
-from pipeline.pitch.names import TRACKERS
 
 jobs = typer.Typer(help="List, show and cancel the conversions of a server.", no_args_is_help=True)
 
@@ -76,7 +75,7 @@ def convert_song(
     instrumental_volume: Annotated[float, typer.Option(help="0 to 2")] = 0.9,
     stems: Annotated[bool, typer.Option("--stems", help="also write the vocals and the instrumental")] = False,
     use_cache: Annotated[bool, typer.Option(help="use what earlier conversions have found")] = True,
-    pitch_tracker: Annotated[str, typer.Option(help=f"one of {', '.join(TRACKERS)}")] = TRACKERS[0],
+    pitch_tracker: Annotated[str, typer.Option(help="swiftf0, fcpe or rmvpe")] = "swiftf0",
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -85,6 +84,7 @@ def convert_song(
     from auto_voice.jobs.song_request import FORMATS, SongRequest
     from auto_voice.storage.cache import open_cache
     from auto_voice.storage.profiles import ProfileStore
+    from pipeline.pitch.names import TRACKERS
 
     _quiet()
     settings = load_settings(config)
