@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.karaoke_sync import open_song, write_song
-from bench.loopback import loopback
-from bench.page import CHROMIUM_ARGUMENTS, find_chromium
+from bench.loopback import hearing_browser, loopback
 from bench.report import Report, parser
 from bench.service import Service
 
@@ -99,12 +98,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name, loopback() as environ, sync_playwright() as playwright:
         folder = Path(name)
         write_song(folder / "song.flac", options.seconds)
-        browser = playwright.chromium.launch(
-            executable_path=find_chromium(),
-            args=[*CHROMIUM_ARGUMENTS, "--use-fake-ui-for-media-stream"],
-            ignore_default_args=["--mute-audio"],
-            env={**environ},
-        )
+        browser = hearing_browser(playwright, environ)
         with Service(folder) as service:
             page = browser.new_page(viewport={"width": 1280, "height": 800})
             page.add_init_script(WATCH)

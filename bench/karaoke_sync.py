@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.loopback import loopback
+from bench.loopback import hearing_browser, loopback
 from bench.melodies import RATE, make_song
-from bench.page import CHROMIUM_ARGUMENTS, find_chromium
 from bench.report import Report, parser
 from bench.service import Service
 from pipeline import io
@@ -121,12 +120,7 @@ def main() -> int:
         folder = Path(name)
         write_song(folder / "song.flac", options.seconds)
         write_song(folder / "short.flac", 15.0)
-        browser = playwright.chromium.launch(
-            executable_path=find_chromium(),
-            args=[*CHROMIUM_ARGUMENTS, "--use-fake-ui-for-media-stream"],
-            ignore_default_args=["--mute-audio"],
-            env={**environ},
-        )
+        browser = hearing_browser(playwright, environ)
         with Service(folder) as service:
             page = browser.new_page()
             open_song(page, service.url, folder / "song.flac", 60 + options.seconds)

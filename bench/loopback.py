@@ -9,6 +9,12 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.page import CHROMIUM_ARGUMENTS, find_chromium
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Playwright
 
 SINK = "module-null-sink sink_name=loop rate=48000 channels=2"
 # Chromium lists no monitors of outputs, so the monitor is given another name
@@ -45,6 +51,16 @@ def loopback() -> Iterator[dict[str, str]]:
             finally:
                 server.terminate()
                 server.wait(10)
+
+
+def hearing_browser(playwright: Playwright, environ: dict[str, str]) -> Browser:
+    """A Chromium that plays to the sound card of `environ`, and sings what that hears."""
+    return playwright.chromium.launch(
+        executable_path=find_chromium(),
+        args=[*CHROMIUM_ARGUMENTS, "--use-fake-ui-for-media-stream"],
+        ignore_default_args=["--mute-audio"],
+        env={**environ},
+    )
 
 
 def _try(command: list[str], environ: dict[str, str]) -> None:

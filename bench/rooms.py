@@ -21,13 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.karaoke_sync import measure_round_trip, open_song, write_song
-from bench.loopback import loopback
-from bench.page import CHROMIUM_ARGUMENTS, find_chromium
+from bench.loopback import hearing_browser, loopback
 from bench.report import Report, parser
 from bench.service import Service
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Playwright
+    from playwright.sync_api import Page
 
 Float = NDArray[np.float64]
 
@@ -90,15 +89,6 @@ def until(condition: Callable[[], object], seconds: float = PATIENCE_S) -> None:
         time.sleep(0.1)
 
 
-def _browser(playwright: Playwright, environ: dict[str, str]) -> Browser:
-    return playwright.chromium.launch(
-        executable_path=find_chromium(),
-        args=[*CHROMIUM_ARGUMENTS, "--use-fake-ui-for-media-stream"],
-        ignore_default_args=["--mute-audio"],
-        env={**environ},
-    )
-
-
 def enter(url: str, file: Path, host: Page, guest: Page, listener: Page) -> None:
     """The host opens a room, the others come in, and the song begins."""
     open_song(host, url, file, PATIENCE_S)
@@ -156,7 +146,7 @@ def main() -> int:
     ):
         folder = Path(name)
         write_song(folder / "song.flac", options.seconds + SPARE_S)
-        browsers = [_browser(playwright, environ) for environ in (first, second)]
+        browsers = [hearing_browser(playwright, environ) for environ in (first, second)]
         with Service(folder) as service:
             host, guest = (browser.new_page() for browser in browsers)
             listener = browsers[0].new_page()

@@ -10,8 +10,7 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from bench.karaoke_sync import lags_ms, measure_round_trip, open_song, sing, write_song
-from bench.loopback import available, loopback
-from bench.page import CHROMIUM_ARGUMENTS, find_chromium
+from bench.loopback import available, hearing_browser, loopback
 
 pytestmark = pytest.mark.browser
 
@@ -26,12 +25,7 @@ def stage(songs: object, tmp_path: Path) -> Iterator[tuple[Page, str, Path]]:
         pytest.skip("no PulseAudio: apt-get install pulseaudio pulseaudio-utils")
     write_song(tmp_path / "song.flac", SECONDS)
     with loopback() as environ, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=find_chromium(),
-            args=[*CHROMIUM_ARGUMENTS, "--use-fake-ui-for-media-stream"],
-            ignore_default_args=["--mute-audio"],
-            env=environ,
-        )
+        browser = hearing_browser(playwright, environ)
         yield browser.new_page(), songs.url, tmp_path  # type: ignore[attr-defined]
         browser.close()
 

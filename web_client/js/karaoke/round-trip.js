@@ -70,22 +70,35 @@ export async function findRoundTrip(sound, played) {
 }
 
 /**
+ * Play a sound again and again, and listen to what is captured meanwhile.
+ * @param {import('../audio-graph.js').AudioGraph} graph with a microphone on it
+ * @param {Float32Array<ArrayBuffer>} sound
+ * @param {{ first: number, apart: number, count: number }} when samples from now to the first, from one to the next
+ * @returns {Promise<{ input: Float32Array<ArrayBuffer>, played: number[] }>} what was captured, and the indices in it at which the
+ *   sound was played
+ */
+export async function playAndListen(graph, sound, { first, apart, count }) {
+  const { context } = graph;
+  const buffer = new AudioBuffer({ length: sound.length, sampleRate: RATE });
+  buffer.copyToChannel(sound, 0);
+  const begin = Math.round(context.currentTime * RATE) + first;
+  const frames = Array.from({ length: count }, (_, i) => begin + i * apart);
+  for (const frame of frames) {
+    const source = new AudioBufferSourceNode(context, { buffer });
+    source.connect(context.destination);
+    source.start(frame / RATE);
+  }
+  const { input, frame } = await graph.tap((first + (count + 1) * apart) / RATE);
+  return { input, played: frames.map((at) => at - frame) };
+}
+
+/**
  * Play bursts, listen, and say how long the way is.
  * @param {import('../audio-graph.js').AudioGraph} graph with a microphone on it
  * @returns {Promise<number>} samples from a sound's place in the context's time to its capture
  * @throws {NotHeard}
  */
 export async function measureRoundTrip(graph) {
-  const { context } = graph;
-  const buffer = new AudioBuffer({ length: LENGTH, sampleRate: RATE });
-  buffer.copyToChannel(makeBurst(), 0);
-  const first = Math.round(context.currentTime * RATE) + FIRST;
-  const frames = Array.from({ length: BURSTS }, (_, i) => first + i * APART);
-  for (const frame of frames) {
-    const source = new AudioBufferSourceNode(context, { buffer });
-    source.connect(context.destination);
-    source.start(frame / RATE);
-  }
-  const { input, frame } = await graph.tap((FIRST + (BURSTS + 1) * APART) / RATE);
-  return findRoundTrip(input, frames.map((at) => at - frame));
+  const { input, played } = await playAndListen(graph, makeBurst(), { first: FIRST, apart: APART, count: BURSTS });
+  return findRoundTrip(input, played);
 }

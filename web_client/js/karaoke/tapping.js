@@ -4,7 +4,7 @@
  * @module
  */
 
-import { NotHeard } from './round-trip.js';
+import { NotHeard, playAndListen } from './round-trip.js';
 
 const RATE = 48000; // Hz
 const LEAD = 4; // clicks to find the beat by
@@ -65,16 +65,6 @@ export function findTaps(sound, clicks) {
  * @throws {NotHeard}
  */
 export async function tapRoundTrip(graph) {
-  const { context } = graph;
-  const buffer = new AudioBuffer({ length: BEEP, sampleRate: RATE });
-  buffer.copyToChannel(makeClick(), 0);
-  const first = Math.round(context.currentTime * RATE) + FIRST;
-  const frames = Array.from({ length: LEAD + CLICKS }, (_, i) => first + i * APART);
-  for (const frame of frames) {
-    const source = new AudioBufferSourceNode(context, { buffer });
-    source.connect(context.destination);
-    source.start(frame / RATE);
-  }
-  const { input, frame } = await graph.tap((FIRST + (LEAD + CLICKS + 1) * APART) / RATE);
-  return findTaps(input, frames.slice(LEAD).map((at) => at - frame));
+  const { input, played } = await playAndListen(graph, makeClick(), { first: FIRST, apart: APART, count: LEAD + CLICKS });
+  return findTaps(input, played.slice(LEAD));
 }
