@@ -39,10 +39,9 @@ def test_a_song_is_brought_sung_and_kept_in_time(stage: tuple[Page, str, Path]) 
     assert 10 < swept < 900
     page.click("#tap-along")  # here the clicks themselves are the taps
     page.wait_for_selector("#measure-note:has-text('taps agree')", timeout=30_000)
-    assert float(page.input_value("#round-trip")) == pytest.approx(
-        swept, abs=15
-    )  # a buffer may be lost between
-    page.fill("#round-trip", str(swept))
+    tapped = float(page.input_value("#round-trip"))
+    again = measure_round_trip(page)  # the browser may have put a buffer in before the taps, or after them
+    assert min(abs(tapped - swept), abs(tapped - again)) <= 15
     lyrics = {"name": "song.lrc", "mimeType": "text/plain", "buffer": LRC}
     page.set_input_files("#lyrics-file", files=[lyrics])
     page.wait_for_selector("#words-next:has-text('once again')")
