@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,22 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """No test changes what the tests behind it log."""
+    root, names = logging.getLogger(), logging.root.manager.loggerDict
+    before, level = root.handlers[:], root.level
+    levels = {name: logger.level for name, logger in names.items() if isinstance(logger, logging.Logger)}
+    yield
+    for handler in set(root.handlers).difference(before):
+        handler.close()
+    root.handlers[:] = before
+    root.setLevel(level)
+    for name, logger in names.items():
+        if isinstance(logger, logging.Logger):
+            logger.setLevel(levels.get(name, logging.NOTSET))
 
 
 @pytest.fixture(scope="session")

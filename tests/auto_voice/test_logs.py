@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,18 +16,9 @@ CONFIG = Path(__file__).resolve().parents[2] / "config"
 
 
 @pytest.fixture
-def root() -> Iterator[logging.Logger]:
-    """The root logger, which is as it was when the test ends."""
-    root, level = logging.getLogger(), logging.getLogger().level
-    before = root.handlers[:]
-    yield root
-    for handler in root.handlers[:]:
-        root.removeHandler(handler)
-        if handler not in before:
-            handler.close()
-    for handler in before:
-        root.addHandler(handler)
-    root.setLevel(level)
+def root() -> logging.Logger:
+    """The root logger."""
+    return logging.getLogger()
 
 
 def settings_for(folder: Path) -> Settings:

@@ -26,8 +26,9 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
             environ={"AUTOVOICE_STORAGE__DATA_DIR": str(tmp_path)}
             | {f"AUTOVOICE_{name}": value for name, value in environ.items()}
         )
-        clients.append(TestClient(TestServer(create_app(settings))))
-        await clients[-1].start_server()
+        server = TestServer(create_app(settings))
+        clients.append(TestClient(server))
+        await server.start_server(access_log=None)  # as the program itself has it
         return clients[-1]
 
     yield start
