@@ -5,15 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from realtime import protocol
 from realtime.errors import RoomError, RoomFull
 from realtime.rooms.codes import spoken
 from realtime.rooms.member import PARTS, Line, Member, Role
-from realtime.rooms.relay import Relay
-from realtime.session import Block
+from realtime.rooms.sound import Sound
 from realtime.sessions import Stay
 
 COUNTDOWN_S = 4.0  # from the word of the host to the song's first sample
@@ -84,7 +82,7 @@ class Room:
         self._expires_at = clock() + lasting_s
         self._host_until: float | None = clock() + away_s  # so long a place is kept for the host
         self._empty_since = clock()
-        self._relays: dict[Member, Relay] = {}
+        self._sound = Sound(self.members)
 
     @property
     def singers(self) -> list[Member]:
@@ -194,7 +192,7 @@ class Room:
     def leave(self, member: Member) -> None:
         """Somebody goes for good."""
         self.members.remove(member)
-        self._release(member)
+        self._sound.release(member)
         if member.line is not None:
             member.dropped += member.line.dropped
             member.line.finish()
@@ -211,46 +209,15 @@ class Room:
 
     def sing(self, member: Member, stay: Stay) -> None:
         """A live session is a singer's from now on."""
-        for other in self.members:
-            if (other.stay is stay) is not (other is member):  # another one's, or in place of another
-                self._release(other)
-        member.stay = stay
-        stay.session.audience = partial(self._heard, member, stay)
+        self._sound.take(member, stay)
         self.tell()
-
-    def _release(self, member: Member) -> None:
-        relay = self._relays.pop(member, None)
-        if relay is not None:
-            relay.flush()
-        member.anchor = None
-        stay, member.stay = member.stay, None
-        if stay is not None and not stay.session.closed:
-            stay.session.audience = None
 
     def anchor(self, member: Member, run: int, position: int) -> None:
         """Say which captured sample of a singer belongs to the song's first one, in a run of the song."""
         if self.starts_at is None or run != self.run or member.place is None:
             return  # that was another one
-        if (old := self._relays.get(member)) is not None:
-            old.flush()
-        member.anchor = position
-        self._relays[member] = Relay(
-            member.place,
-            position,
-            round(self.stage.seconds * protocol.SAMPLE_RATE),
-            partial(self._send_audio, member, True),
-            partial(self._send_audio, member, False),
-        )
-
-    def _heard(self, member: Member, stay: Stay, block: Block) -> None:
-        relay = self._relays.get(member)
-        if relay is not None and member.stay is stay:
-            relay.hear(block)
-
-    def _send_audio(self, singer: Member, to_partner: bool, message: bytes) -> None:
-        for member in self.members:
-            if member is not singer and member.sings is to_partner and member.line is not None:
-                member.line.send_audio(message)
+        samples = round(self.stage.seconds * protocol.SAMPLE_RATE)
+        self._sound.relay(member, member.place, position, samples)
 
     def start(self, member: Member) -> None:
         """Begin the song for all.
@@ -268,7 +235,7 @@ class Room:
         for singer in self.singers:
             singer.score = singer.streak = 0
             singer.anchor = None
-        self._relays.clear()
+        self._sound.stop()
         self.run += 1
         self.starts_at = self._clock() + COUNTDOWN_S
         self.tell()
@@ -277,9 +244,7 @@ class Room:
         """The song is over."""
         if self.starts_at is None:
             return
-        for relay in self._relays.values():
-            relay.flush()
-        self._relays.clear()
+        self._sound.stop()
         self.starts_at = None
         for singer in self.singers:
             singer.ready = False
@@ -324,13 +289,14 @@ class Room:
         self.closed = True
         message = protocol.encode("closed", code=code, message=why)
         for member in self.members:
-            self._release(member)
+            self._sound.release(member)
             if member.line is not None:
                 member.dropped += member.line.dropped
                 member.line.send(message)
                 member.line.finish()
             self.dropped += member.dropped
-        gone, self.members = self.members, []
+        gone = self.members.copy()
+        self.members.clear()
         for member in gone:
             self._on_gone(member)
         self.starts_at = None

@@ -45,6 +45,18 @@ export async function ask(path, init) {
 }
 
 /**
+ * Ask with JSON.
+ * @param {'POST' | 'PATCH'} method
+ * @param {string} path
+ * @param {object} body
+ * @returns {Promise<any>}
+ * @throws {ApiError}
+ */
+export function sendJson(method, path, body) {
+  return ask(path, { method, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+}
+
+/**
  * @param {string} path
  * @param {RequestInit} [init]
  * @returns {Promise<Blob>}

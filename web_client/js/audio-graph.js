@@ -3,6 +3,7 @@
  * @module
  */
 
+import { outputLatency } from './output-latency.js';
 import { SAMPLE_RATE } from './protocol.js';
 import { Trouble } from './words.js';
 
@@ -159,9 +160,10 @@ export class AudioGraph {
     await this.context.setSinkId?.(deviceId);
   }
 
-  /** What the browser says that its output adds, in ms. */
+  /** What the browser says that its output adds, in ms; null where it cannot be asked. */
   get outputLatencyMs() {
-    return 1000 * (this.context.outputLatency || this.context.baseLatency || 0);
+    const latency = outputLatency(this.context);
+    return latency === null ? null : 1000 * latency;
   }
 
   /** Times that the sound card ran dry, where the browser counts them. */

@@ -53,7 +53,7 @@ export class DelayView {
   show({ delay, counters, sessions, capacity, audio, converter, state, transport }) {
     const known = state === 'live' && delay.loop_ms > 0;
     setText(this.total, known ? delay.mouth_to_ear_ms.toFixed(0) : '–');
-    this.atLeast.hidden = !known || delay.parts_ms.microphone !== null;
+    this.atLeast.hidden = !known || (delay.parts_ms.microphone !== null && delay.parts_ms.output !== null);
     const sum = Object.values(delay.parts_ms).reduce((total, part) => (total ?? 0) + Math.max(0, part ?? 0), 0) || 1;
     for (const [name, { segment, value, row }] of this.parts) {
       const part = delay.parts_ms[/** @type {keyof typeof delay.parts_ms} */ (name)];

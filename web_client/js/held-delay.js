@@ -15,6 +15,7 @@ export class HeldDelay {
   constructor() {
     /** @type {number | null} From mouth to ear; null lets the delay adapt. */
     this.ms = null;
+    /** @type {number | null} null where the browser cannot be asked */
     this.outputMs = 0;
     this.allowedMs = 0; // the output latency that the loop was last given for
     this.reports = 0;
@@ -27,7 +28,7 @@ export class HeldDelay {
 
   /**
    * Another context or another output: what it takes can be trusted only after a while.
-   * @param {number} outputMs what the browser says at first
+   * @param {number | null} outputMs what the browser says at first, if it says anything
    */
   begin(outputMs) {
     this.reports = 0;
@@ -36,14 +37,16 @@ export class HeldDelay {
 
   /**
    * Hear what the browser says, 20 times a second.
-   * @param {number} outputMs
+   * @param {number | null} outputMs
    * @returns {boolean} whether the loop must be given anew
    */
   observe(outputMs) {
     this.reports++;
-    this.outputMs += (outputMs - this.outputMs) * (this.reports < SETTLED_REPORTS ? 1 : SMOOTHING);
+    const before = this.outputMs;
+    const moves = this.reports < SETTLED_REPORTS || before === null || outputMs === null;
+    this.outputMs = moves ? outputMs : before + (outputMs - before) * SMOOTHING;
     if (this.ms === null) return false;
-    return this.reports === SETTLED_REPORTS || Math.abs(this.outputMs - this.allowedMs) > WITHIN_MS;
+    return this.reports === SETTLED_REPORTS || Math.abs((this.outputMs ?? 0) - this.allowedMs) > WITHIN_MS;
   }
 
   /**
@@ -52,7 +55,7 @@ export class HeldDelay {
    * @returns {number | null} ms; null lets it adapt
    */
   loop(microphoneMs) {
-    this.allowedMs = this.outputMs;
-    return this.ms === null ? null : Math.max(0, this.ms - this.outputMs - microphoneMs);
+    this.allowedMs = this.outputMs ?? 0;
+    return this.ms === null ? null : Math.max(0, this.ms - this.allowedMs - microphoneMs);
   }
 }

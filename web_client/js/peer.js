@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ask } from './api.js';
+import { ask, sendJson } from './api.js';
 
 const GATHERING_MS = 1000; // for addresses; those that come later are not offered
 
@@ -75,11 +75,7 @@ export class PeerLink {
       await connection.setLocalDescription();
       await gathered(connection);
       const offer = connection.localDescription;
-      const answer = await ask('/api/v1/live/offer', {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify({ type: offer?.type, sdp: offer?.sdp }),
-      });
+      const answer = await sendJson('POST', '/api/v1/live/offer', { type: offer?.type, sdp: offer?.sdp });
       if (!this.closed) await connection.setRemoteDescription(answer);
     } catch {
       this.lost(); // no answer, a refusal, or an answer that this browser does not take: the worker tries again

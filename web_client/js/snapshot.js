@@ -55,7 +55,7 @@ export function snapshotOf(session) {
         server: ms(report?.parts.server),
         algorithm: ms(report?.parts.algorithm),
         buffer: ms(report?.parts.buffer),
-        output: held.outputMs,
+        output: held.outputMs, // null where the browser cannot be asked
       },
       server_added_p50_ms: stats?.added_p50_ms ?? null,
       server_added_p99_ms: stats?.added_p99_ms ?? null,

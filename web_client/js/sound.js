@@ -175,7 +175,7 @@ export class Sound {
 
   /** What of the mouth-to-ear delay lies outside the loop, as far as the browser says. */
   get outsideMs() {
-    return this.held.outputMs + (this.source.latencyMs ?? 0);
+    return (this.held.outputMs ?? 0) + (this.source.latencyMs ?? 0);
   }
 
   /**

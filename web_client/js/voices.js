@@ -3,7 +3,7 @@
  * @module
  */
 
-import { ask, askForFile, upload } from './api.js';
+import { ask, askForFile, sendJson, upload } from './api.js';
 
 const BASE = '/api/v1/voice';
 
@@ -89,8 +89,7 @@ const addressOf = (id, userId, part = '') =>
  * @throws {ApiError}
  */
 export async function changeVoice(id, userId, changes) {
-  const headers = { 'Content-Type': 'application/json' };
-  await ask(addressOf(id, userId), { method: 'PATCH', headers, body: JSON.stringify(changes) });
+  await sendJson('PATCH', addressOf(id, userId), changes);
 }
 
 /**
@@ -147,8 +146,8 @@ export async function bringVoice(files, name, userId, onProgress, signal) {
  * @throws {ApiError}
  */
 export async function mergeVoices(first, second, share, name, userId) {
-  const body = JSON.stringify({ first, second, share, user_id: userId, ...(name && { profile_name: name }) });
-  return readVoice(await ask(`${BASE}/merge`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body }));
+  const wanted = { first, second, share, user_id: userId, ...(name && { profile_name: name }) };
+  return readVoice(await sendJson('POST', `${BASE}/merge`, wanted));
 }
 
 /** What the box says that must be ticked. */

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.converters.rvc.architecture import Architecture, Version
+from pipeline.converters.rvc.batch import Batch
 from pipeline.converters.rvc.rows import RvcVoices
 from pipeline.converters.rvc.singing import PARAMETERS, Content, Hearing, Memory, Singer
 from pipeline.converters.rvc.synthesiser import Synthesiser
-from pipeline.converters.rvc.timing import Timing
 from pipeline.converters.rvc.voice import RvcVoice
 
 Int = NDArray[np.int64]
@@ -25,29 +25,17 @@ class Choir:
 
     Args:
         content: the content encoder there.
-        rows: how many streams there are.
-        timing: how they are cut.
-        device, dtype: where all of it is, and in what the networks compute.
-        graphs: record CUDA graphs there.
+        batch: the rows, and where they are.
     """
 
-    def __init__(
-        self,
-        content: Content,
-        rows: int,
-        timing: Timing,
-        device: torch.device,
-        dtype: torch.dtype,
-        graphs: bool,
-    ) -> None:
-        self._content, self._rows, self._timing = content, rows, timing
-        self._device, self._dtype, self._graphs = device, dtype, graphs
+    def __init__(self, content: Content, batch: Batch) -> None:
+        self._content, self._batch = content, batch
         self._hearings: dict[Version, Hearing] = {}
         self._found: dict[Version, Tensor] = {}  # content after retrieval
         self._memories: dict[Architecture, Memory] = {}
         self._singers: dict[Synthesiser, Singer] = {}
-        self._voices: list[RvcVoice | None] = [None] * rows  # who sang in each row last, and ...
-        self._networks: list[Synthesiser | None] = [None] * rows  # ... with what
+        self._voices: list[RvcVoice | None] = [None] * batch.rows  # who sang in each row last, and ...
+        self._networks: list[Synthesiser | None] = [None] * batch.rows  # ... with what
 
     def reset(self, row: int) -> None:
         """Forget everything a row has heard and sung."""
@@ -105,7 +93,7 @@ class Choir:
             made[places] = finish()
 
     def _inputs(self, rows: Int, voices: RvcVoices, f0_hz: Float, factors: Float) -> Tensor:
-        stride = self._timing.stride
+        stride = self._batch.timing.stride
         inputs = np.zeros((len(rows), stride + PARAMETERS), np.float32)
         inputs[:, :stride] = f0_hz[rows]
         for i, row in enumerate(rows):
@@ -129,24 +117,13 @@ class Choir:
         size, before = network.architecture, self._networks[row]
         version, kind = size.version, _kind(size)
         if version not in self._hearings:
-            self._hearings[version] = Hearing(
-                self._content, version, self._rows, self._timing, self._device, self._dtype, self._graphs
-            )
+            self._hearings[version] = Hearing(self._content, version, self._batch)
             self._found[version] = self._hearings[version].features.clone()
         if kind not in self._memories:
-            self._memories[kind] = Memory(network, self._rows, self._timing, self._device, self._dtype)
+            self._memories[kind] = Memory(network, self._batch)
         if network not in self._singers:
             heard, found = self._hearings[version].features, self._found[version]
-            self._singers[network] = Singer(
-                network,
-                self._memories[kind],
-                heard,
-                found,
-                self._rows,
-                self._timing,
-                self._device,
-                self._graphs,
-            )
+            self._singers[network] = Singer(network, self._memories[kind], heard, found, self._batch)
         with torch.inference_mode():
             if before is None or before.architecture.version != version:
                 self._hearings[version].reset(row)

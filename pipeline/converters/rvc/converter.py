@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pipeline.converters.base import ControlRows, check_block
 from pipeline.converters.rvc.architecture import Architecture
+from pipeline.converters.rvc.batch import Batch
 from pipeline.converters.rvc.choir import Choir
 from pipeline.converters.rvc.listening import Listening, give, listen, open_listening, reset_listening
 from pipeline.converters.rvc.rows import Models, RvcVoices
@@ -141,8 +142,6 @@ class Rvc:
         size = voice.synthesiser.architecture
         if not self._slowest or self._device.type != "cpu":
             return
-        if size not in self._paces:
-            self._paces[size] = self._pace(voice)
         allowed_ms = 1000 * self.block / SAMPLE_RATE
         if size not in self._paces:
             self._paces[size] = self._pace(voice)
@@ -180,6 +179,9 @@ class Rvc:
             torch.from_numpy(listening.f0_last),
             torch.from_numpy(listening.f0_out),
         )
+
+    def _batch(self, rows: int) -> Batch:
+        return Batch(rows, self.timing, self._device, self._dtype, self._graphs)
 
     def voice_rows(self, rows: int) -> RvcVoices:
         """Make the targets of `rows` streams; until set, a row keeps the singer's own voice."""
@@ -263,7 +265,7 @@ class Rvc:
         if state.choir is None:
             if self._content is None:
                 raise ValueError("prepare a voice before it sings")
-            state.choir = Choir(self._content, state.rows, self.timing, self._device, self._dtype, self._graphs)
+            state.choir = Choir(self._content, self._batch(state.rows))
         for row in state.choir.follow(rows, voices):
             state.listening.changed[row] = True
         return state.choir
@@ -276,7 +278,7 @@ class Rvc:
         self._models = Models(self._device, self._dtype)
         self._content = self._make_content(self._device, self._dtype)
         voices.move(self._models)
-        state.choir = Choir(self._content, state.rows, self.timing, self._device, self._dtype, self._graphs)
+        state.choir = Choir(self._content, self._batch(state.rows))
         state.choir.follow(rows, voices)
         return state.choir
 

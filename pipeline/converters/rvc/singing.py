@@ -15,11 +15,12 @@ from torch import Tensor
 from kernels.noise import normal
 from kernels.replay import Replay
 from pipeline.converters.rvc.architecture import FEATURES, Version
+from pipeline.converters.rvc.batch import Batch
 from pipeline.converters.rvc.formants import FormantShift
 from pipeline.converters.rvc.rates import Decimator, Interpolator
 from pipeline.converters.rvc.shaping import coarse_pitch, protect, to_pitch_rate
 from pipeline.converters.rvc.synthesiser import Synthesiser
-from pipeline.converters.rvc.timing import FRAME, Timing
+from pipeline.converters.rvc.timing import FRAME
 from pipeline.vocoder.history import History, history_size
 
 # of a row, beside its pitch: which speaker, how much of what is found in unvoiced frames, the formants' factor
@@ -39,26 +40,17 @@ class Content(Protocol):
 class Hearing:
     """What a batch of streams was heard to say: audio at 16 kHz, and the newest content features of it."""
 
-    def __init__(
-        self,
-        encoder: Content,
-        version: Version,
-        rows: int,
-        timing: Timing,
-        device: torch.device,
-        dtype: torch.dtype,
-        graphs: bool,
-    ) -> None:
+    def __init__(self, encoder: Content, version: Version, batch: Batch) -> None:
+        rows, timing, device = batch.rows, batch.timing, batch.device
         self._encoder, self._version, self._timing = encoder, version, timing
         self._decimator = Decimator().to(device)
         self._recent = torch.zeros(rows + 1, 2 * Decimator.SIDE, device=device)
         self._audio = torch.zeros(rows + 1, timing.heard, device=device)
         self._mirrors = 2 * timing.block >= 3 * timing.heard  # a step brings half of what is heard, or more
         self._begun = torch.zeros(rows + 1, dtype=torch.bool, device=device)
-        self.features = torch.zeros(
-            rows + 1, timing.revised // 2, FEATURES[version], device=device, dtype=dtype
-        )
-        self._replay = Replay(self._step, timing.block, rows, device, graphs)
+        shape = rows + 1, timing.revised // 2, FEATURES[version]
+        self.features = torch.zeros(shape, device=device, dtype=batch.dtype)
+        self._replay = Replay(self._step, timing.block, rows, device, batch.graphs)
 
     def reset(self, row: int) -> None:
         """Forget what a row has heard."""
@@ -89,13 +81,11 @@ class Hearing:
 class Memory:
     """What is kept of each stream of one architecture between steps."""
 
-    def __init__(
-        self, network: Synthesiser, rows: int, timing: Timing, device: torch.device, dtype: torch.dtype
-    ) -> None:
-        size = network.architecture
+    def __init__(self, network: Synthesiser, batch: Batch) -> None:
+        size, timing = network.architecture, batch.timing
 
-        def zeros(*shape: int, kind: torch.dtype = dtype) -> Tensor:
-            return torch.zeros(rows + 1, *shape, device=device, dtype=kind)
+        def zeros(*shape: int, kind: torch.dtype = batch.dtype) -> Tensor:
+            return torch.zeros(batch.rows + 1, *shape, device=batch.device, dtype=kind)
 
         self.said = zeros(timing.context, size.features)  # content by frame
         self.f0_hz = zeros(timing.context, kind=torch.float32)
@@ -127,34 +117,23 @@ class Singer:
     """One model that sings for any rows of a batch.
 
     Args:
-        network: on `device`, in `dtype`.
+        network: where the batch is.
         memory: of the rows, shared by all models of its architecture.
         heard: (rows + 1, frames / 2, features) the newest content, and ...
         found: ... what retrieval made of it; the same tensor where nothing is retrieved.
-        rows: how many streams there are.
-        timing: how they are cut.
-        device: where all of it is.
-        graphs: record CUDA graphs there.
+        batch: the rows, and where they are.
     """
 
     def __init__(
-        self,
-        network: Synthesiser,
-        memory: Memory,
-        heard: Tensor,
-        found: Tensor,
-        rows: int,
-        timing: Timing,
-        device: torch.device,
-        graphs: bool,
+        self, network: Synthesiser, memory: Memory, heard: Tensor, found: Tensor, batch: Batch
     ) -> None:
-        self._network, self._memory, self._timing = network, memory, timing
+        self._network, self._memory, self._timing = network, memory, batch.timing
         self._heard, self._found = heard, found
-        self._interpolator = Interpolator(network.architecture.sample_rate).to(device)
-        self._formants = FormantShift(network.architecture.sample_rate).to(device)
-        inputs = timing.stride + PARAMETERS
-        self._plain = Replay(self._plain_step, inputs, rows, device, graphs)
-        self._shifted = Replay(self._shifted_step, inputs, rows, device, graphs)
+        self._interpolator = Interpolator(network.architecture.sample_rate).to(batch.device)
+        self._formants = FormantShift(network.architecture.sample_rate).to(batch.device)
+        inputs = batch.timing.stride + PARAMETERS
+        self._plain = Replay(self._plain_step, inputs, batch.rows, batch.device, batch.graphs)
+        self._shifted = Replay(self._shifted_step, inputs, batch.rows, batch.device, batch.graphs)
 
     def begin(self, rows: Tensor, inputs: Tensor) -> Callable[[], Tensor]:
         """Begin a block of n `rows`; models that have begun run side by side on a GPU.

@@ -183,7 +183,7 @@ async def test_a_listener_that_reads_nothing_disturbs_nobody(serve: Serve) -> No
         found = rooms.get(code)
         (singer,) = found.singers
         await until(lambda: singer.anchor == 0)
-        relay = found._relays[singer]
+        relay = found._sound._relays[singer]
         message = np.zeros(3_840, "<i2").tobytes()
         for index in range(2_000):  # faster than anybody sings
             relay._to_listeners(

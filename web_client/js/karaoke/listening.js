@@ -3,6 +3,7 @@
  * @module
  */
 
+import { outputLatency } from '../output-latency.js';
 import { SAMPLE_RATE } from '../protocol.js';
 import { Backing } from './backing.js';
 import { LISTENER_DELAY_MS } from './room.js';
@@ -48,7 +49,7 @@ export class Listening {
 
   /** Where in the song the listener is: what sounds, not what leaves the page. */
   get position() {
-    return this.backing.position - (this.context.outputLatency || this.context.baseLatency || 0);
+    return this.backing.position - (outputLatency(this.context) ?? 0);
   }
 
   end() {

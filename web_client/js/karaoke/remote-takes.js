@@ -3,7 +3,7 @@
  * @module
  */
 
-import { ApiError, ask, fetchFile } from '../api.js';
+import { ApiError, ask, fetchFile, sendJson } from '../api.js';
 
 const BASE = '/api/v1/karaoke/takes';
 const PIECE = 1 << 21; // bytes
@@ -76,18 +76,13 @@ export class RemoteTakes {
 
   /** @param {string} id @param {string} voice @returns {Promise<RemoteTake>} */
   singAgain(id, voice) {
-    return this.post(this.path(id, '/render'), { voice });
+    return sendJson('POST', this.path(id, '/render'), { voice });
   }
 
   /** @param {string} id @param {Track} track @param {Rendition} rendition @returns {Promise<AudioBuffer>} */
   async sound(id, track, rendition) {
     const file = await fetchFile(this.url(id, track, 'flac', rendition));
     return new OfflineAudioContext(2, 1, 48000).decodeAudioData(file);
-  }
-
-  /** @param {string} path @param {object} body @returns {Promise<any>} */
-  post(path, body) {
-    return ask(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
   }
 
   /**
@@ -118,12 +113,12 @@ export class RemoteTakes {
       await this.sendTrack(there.take_id, name, sounds[name], from, 'live', (bytes) => onProgress((before + bytes) / all));
       before += sounds[name].size;
     }
-    return this.post(this.path(there.take_id, '/finish'), { frames: sounds.dry.size / FRAME.dry });
+    return sendJson('POST', this.path(there.take_id, '/finish'), { frames: sounds.dry.size / FRAME.dry });
   }
 
   /** @param {import('./kept-takes.js').Kept} take @returns {Promise<RemoteTake>} */
   begin(take) {
-    return this.post(`${BASE}?${new URLSearchParams({ user_id: this.userId })}`, {
+    return sendJson('POST', `${BASE}?${new URLSearchParams({ user_id: this.userId })}`, {
       song_id: take.songId, semitones: take.semitones, tempo: take.tempo, voice: take.voice, voice_name: take.voiceName,
       voice_volume: take.voiceVolume, track_volume: take.trackVolume, effects: take.effects, missing: take.missing,
     });
@@ -139,10 +134,9 @@ export class RemoteTakes {
    * @throws {ApiError}
    */
   async remix(id, { effects, voiceVolume, trackVolume }, mix, onProgress) {
-    const body = JSON.stringify({ effects, voice_volume: voiceVolume, track_volume: trackVolume });
-    const headers = { 'Content-Type': 'application/json' };
+    const mixing = { effects, voice_volume: voiceVolume, track_volume: trackVolume };
     /** @type {RemoteTake} */
-    const take = await ask(this.path(id), { method: 'PATCH', headers, body });
+    const take = await sendJson('PATCH', this.path(id), mixing);
     await this.sendTrack(id, 'mix', mix, 0, 'live', (bytes) => onProgress(bytes / mix.size), take.mixed);
     return this.get(id);
   }

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { ask } from '../api.js';
+import { ask, sendJson } from '../api.js';
+import { timeHeard } from '../output-latency.js';
 import { SAMPLE_RATE } from '../protocol.js';
 
 const BASE = '/api/v1/karaoke/rooms';
@@ -48,8 +49,7 @@ export const LISTENER_DELAY_MS = 1000;
  * @throws {ApiError}
  */
 export function openRoom(userId, stage) {
-  const headers = { 'Content-Type': 'application/json' };
-  return ask(`${BASE}?${new URLSearchParams({ user_id: userId })}`, { method: 'POST', headers, body: JSON.stringify(stage) });
+  return sendJson('POST', `${BASE}?${new URLSearchParams({ user_id: userId })}`, stage);
 }
 
 /** From coming in to leaving. */
@@ -97,8 +97,7 @@ export class Room {
 
   /** Let this browser sing in the process that has the room, and without a key of its own. @throws {ApiError} */
   async becomeSinger() {
-    const headers = { 'Content-Type': 'application/json' };
-    await ask(`${this.path}/singer`, { method: 'POST', headers, body: JSON.stringify({ token: this.token }) });
+    await sendJson('POST', `${this.path}/singer`, { token: this.token });
   }
 
   /** @param {import('./room-worker.js').FromRoomWorker} data */
@@ -226,10 +225,6 @@ export class Room {
   firstFrame(context, laterMs) {
     const inMs = this.startsInMs;
     if (inMs === null) return null;
-    const { contextTime = 0, performanceTime = 0 } = context.getOutputTimestamp();
-    const heard = performanceTime > 0
-      ? contextTime + (performance.now() - performanceTime) / 1000
-      : context.currentTime - (context.outputLatency || context.baseLatency || 0);
-    return Math.round((heard + (inMs + laterMs) / 1000) * SAMPLE_RATE);
+    return Math.round((timeHeard(context) + (inMs + laterMs) / 1000) * SAMPLE_RATE);
   }
 }

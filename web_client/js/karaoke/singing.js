@@ -70,7 +70,7 @@ export class Singing {
   /** Where in the song the singer is now: what sounds, not what leaves the page. */
   get position() {
     const { backing, graph } = this.mix;
-    return backing.frame === null ? 0 : backing.position - graph.outputLatencyMs / 1000;
+    return backing.frame === null ? 0 : backing.position - (graph.outputLatencyMs ?? 0) / 1000;
   }
 
   /** To be called now and then. */

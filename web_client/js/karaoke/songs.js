@@ -3,7 +3,7 @@
  * @module
  */
 
-import { ask, fetchFile, upload } from '../api.js';
+import { ask, fetchFile, sendJson, upload } from '../api.js';
 
 const BASE = '/api/v1/karaoke/songs';
 
@@ -63,8 +63,7 @@ export class Songs {
 
   /** @param {string} conversionId @returns {Promise<Song>} */
   makeOf(conversionId) {
-    const body = JSON.stringify({ conversion_id: conversionId, user_id: this.userId });
-    return ask(BASE + this.query, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
+    return sendJson('POST', BASE + this.query, { conversion_id: conversionId, user_id: this.userId });
   }
 
   /** @param {string} id */

@@ -8,6 +8,8 @@
  * @module
  */
 
+import { outputLatency } from '../output-latency.js';
+
 /** @typedef {'original' | 'converted' | 'vocals' | 'instrumental'} TrackName */
 /** @typedef {'original' | 'converted' | 'remix'} Version */
 
@@ -82,7 +84,7 @@ export class Player {
   /** Seconds into the song that are heard now. */
   get position() {
     if (!this.run) return this.rest;
-    const passed = this.context.currentTime - (this.context.outputLatency || 0) - this.run.at;
+    const passed = this.context.currentTime - (outputLatency(this.context) ?? 0) - this.run.at;
     return Math.min(this.duration, this.run.from + Math.max(0, passed));
   }
 
