@@ -110,7 +110,8 @@ export class Chain {
     this.shaped.connect(this.reverbIn).connect(this.reverb).connect(this.output);
     this.deEsser = new DeEsser(context);
     this.compressor = new Compressor(context);
-    this.effects = { ...DRY, deEss: -1 }; // so that the first `set` wires it
+    this.effects = { ...DRY };
+    this.wire(this.effects);
     this.set(effects);
   }
 
@@ -137,7 +138,7 @@ export class Chain {
     glide(this.reverbIn.gain, effects.room === 'none' ? 0 : effects.reverb, now);
     if (effects.deEss > 0) this.deEsser.set(effects.deEss, now);
     if (effects.compress > 0) this.compressor.set(effects.compress, now);
-    const wired = before.deEss >= 0 && effects.deEss > 0 === before.deEss > 0 && effects.compress > 0 === before.compress > 0;
+    const wired = effects.deEss > 0 === before.deEss > 0 && effects.compress > 0 === before.compress > 0;
     if (!wired) this.wire(effects);
   }
 
