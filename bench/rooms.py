@@ -118,6 +118,7 @@ def _judge(report: Report, heard: list[Float], partner: list[Float], shown_ms: f
         raise RuntimeError("the song is nowhere in what was sung")
     seconds = len(one)
     apart = np.abs(one - two)[both]
+    report.add("voices_apart_p50_ms", float(np.median(apart)), "ms", "<= 2", len(apart))
     report.add("voices_apart_ms", float(np.percentile(apart, 95)), "ms", "<= 2", len(apart))
     off = np.abs(np.concatenate([one[both], two[both]]))
     report.add("voice_to_song_ms", float(np.percentile(off, 95)), "ms", "<= 2", len(off))
