@@ -25,15 +25,15 @@ def logging_as_it_was() -> Iterator[None]:
     """No test changes what the tests behind it log."""
     root, names = logging.getLogger(), logging.root.manager.loggerDict
     before, level = root.handlers[:], root.level
-    levels = {name: logger.level for name, logger in names.items() if isinstance(logger, logging.Logger)}
+    levels = {name: logger.level for name, logger in names.copy().items() if isinstance(logger, logging.Logger)}
     yield
-    for handler in set(root.handlers).difference(before):
-        handler.close()
+    opened = set(root.handlers).difference(before)
     root.handlers[:] = before
+    for handler in opened:
+        handler.close()
     root.setLevel(level)
-    for name, logger in names.items():
-        if isinstance(logger, logging.Logger):
-            logger.setLevel(levels.get(name, logging.NOTSET))
+    for name, was in levels.items():
+        logging.getLogger(name).setLevel(was)
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from marionette_driver.errors import MarionetteException
 from marionette_driver.marionette import Marionette
 
+PATIENCE_S = 60
 PREFERENCES = {
     "browser.download.dir": '"{folder}"',
     "browser.download.folderList": "2",
@@ -26,8 +28,9 @@ PREFERENCES = {
 
 
 def find_firefox() -> str | None:
-    """The first installed Firefox on the PATH."""
-    return shutil.which("firefox-esr") or shutil.which("firefox")
+    """The first installed Firefox on the PATH; not a snap, which sees no temporary folders."""
+    found = shutil.which("firefox-esr") or shutil.which("firefox")
+    return None if found is None or Path("/snap/bin/firefox").exists() else found
 
 
 class Firefox:
@@ -98,11 +101,12 @@ def firefox(environ: Mapping[str, str]) -> Iterator[Firefox]:
             command, env=dict(environ), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
-            _wait_for(port)
-            client = Marionette(host="127.0.0.1", port=port, startup_timeout=60)
+            _wait_for(port, browser)
+            client = Marionette(host="127.0.0.1", port=port, socket_timeout=PATIENCE_S)
             client.start_session()
             yield Firefox(client, folder)
-            client.delete_session()
+            with contextlib.suppress(MarionetteException, OSError):  # of one that stands still
+                client.delete_session()
         finally:
             browser.terminate()
             try:
@@ -112,13 +116,14 @@ def firefox(environ: Mapping[str, str]) -> Iterator[Firefox]:
                 browser.wait()
 
 
-def _wait_for(port: int, seconds: float = 60) -> None:
+def _wait_for(port: int, browser: subprocess.Popen[bytes]) -> None:
     """Wait until somebody listens; Marionette would leave its tries open."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE_S
     while True:
         try:
             socket.create_connection(("127.0.0.1", port)).close()
             return
         except ConnectionRefusedError:
+            assert browser.poll() is None, "Firefox ended at once"
             assert time.monotonic() < end, "Firefox does not start"
             time.sleep(0.1)

@@ -130,5 +130,13 @@ def test_a_held_delay_follows_an_output_that_moves_by_itself(modules: Page) -> N
     assert log[1] == pytest.approx(170, abs=4)
 
 
+def test_an_output_that_cannot_be_asked_is_left_out_of_a_held_delay(modules: Page) -> None:
+    log = held(
+        modules, {"ask": 200, "output": None, "reports": 30}, {"output": 40, "reports": 30}, {"output": None}
+    )
+    assert log[0] == pytest.approx(190)
+    assert log[1] == pytest.approx(150)
+
+
 def test_no_held_delay_is_shorter_than_nothing(modules: Page) -> None:
     assert held(modules, {"ask": 50, "output": 90, "reports": 1}) == [0]

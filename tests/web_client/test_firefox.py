@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,17 +76,20 @@ def test_it_comes_out_at_the_delay_that_the_page_shows(
     assert lost <= delays.size / 4
     assert np.median(delays) == pytest.approx(shown["delay"]["loop_ms"], abs=3)
     assert (shown["state"], shown["failure"], shown["transport"]) == ("live", None, transport)
+    assert (shown["delay"]["parts_ms"]["output"] is None) is sys.platform.startswith("linux")
     page.click("#start")
     page.wait(lambda: page.snapshot()["state"] == "idle")
 
 
 def round_trip_ms(page: Firefox) -> float:
-    """What the page measures that its devices take."""
-    page.run("document.querySelector('#measure-note').textContent = ''")
-    page.click("#measure:enabled")
-    page.wait_for("#measure-note:not(:empty)")
-    page.wait_for("#measure:enabled", 30)
-    return float(page.run("return document.querySelector('#round-trip').value"))
+    """What the page measures that its devices take; a busy machine may not hear its sweeps at once."""
+    for _ in range(3):
+        page.click("#measure:enabled")
+        page.wait(lambda: page.run("return !!document.querySelector('#measure:enabled')"), 30)
+        said = page.text("#measure-note")
+        if "ms. Measure again" in said:
+            return float(said.split(" ms.")[0])
+    raise AssertionError(said)
 
 
 def test_a_song_is_sung_in_time(songs: Service, page: Firefox, tmp_path: Path) -> None:
@@ -106,4 +110,5 @@ def test_a_song_is_sung_in_time(songs: Service, page: Firefox, tmp_path: Path) -
             parts[part] = pcm.reshape(-1, file.getnchannels()).mean(1) / 32768
     assert len(parts["dry"]) == len(parts["accompaniment"]) == round(SECONDS * SAMPLE_RATE)
     moved = abs(round_trip_ms(page) - before)  # a busy machine's sound card may have run dry in between
+    assert moved < 50
     assert np.nanmin(np.abs(lags_ms(parts["accompaniment"], parts["dry"]))) < 2 + moved

@@ -278,6 +278,26 @@ def test_a_microphone_without_a_known_latency(page: Page, service: Service) -> N
     page.wait_for_selector("#delay-at-least", state="hidden")
 
 
+def test_a_browser_whose_output_cannot_be_asked(
+    launch: Launch, open_page: Callable[..., Page], service: Service
+) -> None:
+    agent = "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0"
+    page = open_page(launch(), user_agent=agent)
+    page.add_init_script(
+        """for (const name of ['outputLatency', 'getOutputTimestamp']) {
+          const get = () => { throw new Error(`${name} was asked for`); };
+          Object.defineProperty(AudioContext.prototype, name, { get });
+        }"""
+    )
+    go_live(page, service.url)
+    assert snapshot(page)["delay"]["parts_ms"]["output"] is None
+    page.wait_for_selector("#delay-at-least:not([hidden])")
+    assert page.inner_text("#delay-parts dd >> nth=-1") == "unknown"
+    page.click("#start")
+    page.goto(f"{service.url}/karaoke")
+    assert page.inner_text("#measure-note").startswith("This browser does not say")
+
+
 def test_a_held_delay_is_kept_within_bounds_and_shown(page: Page, service: Service) -> None:
     page.goto(service.url)
     for typed, kept in (("5000", "1000"), ("0", "10"), ("", "120"), ("180", "180")):

@@ -37,6 +37,12 @@ def test_no_inline_scripts_or_styles_and_nothing_from_elsewhere() -> None:
             assert not links, f"{file.name} loads {links}"
 
 
+def test_one_module_asks_for_the_output_s_latency() -> None:
+    asking = re.compile(r"\.outputLatency\b|getOutputTimestamp|\.baseLatency")
+    files = [file.name for file in WEB_CLIENT.rglob("*.js") if asking.search(file.read_text())]
+    assert files == ["output-latency.js"]
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_control_has_a_label(page: str) -> None:
     html = (WEB_CLIENT / page).read_text()

@@ -7,6 +7,9 @@
 // the audio thread, which waits for the page's. The tab stands still for good. Its getOutputTimestamp asks the same.
 const ASKING_HANGS = /Linux.*Firefox\//.test(navigator.userAgent);
 
+/** Whether this browser's output can be asked how long it takes. */
+export const tellsOutputLatency = !ASKING_HANGS;
+
 /**
  * @param {AudioContext} context
  * @returns {number | null} seconds from the context to the ear, as the browser says; null where it cannot be asked

@@ -4,12 +4,15 @@
  */
 
 import { byId, setText } from '../dom.js';
+import { tellsOutputLatency } from '../output-latency.js';
 import { SAMPLE_RATE } from '../protocol.js';
 import { recall, remember } from '../store.js';
 import { failure } from '../words.js';
 import { CaptureSlip } from './capture-slip.js';
 import { measureRoundTrip, NotHeard } from './round-trip.js';
 import { tapRoundTrip } from './tapping.js';
+
+const UNKNOWN = 'This browser does not say how long its output takes: measure it once, or what you sing comes late.';
 
 /** A field and two buttons that fill it. */
 export class RoundTripView {
@@ -32,6 +35,7 @@ export class RoundTripView {
     this.slip = new CaptureSlip(null);
     const { roundTripMs } = recall();
     if (roundTripMs !== null) this.field.value = String(roundTripMs);
+    else if (!tellsOutputLatency) setText(this.note, `${UNKNOWN} ${this.note.textContent}`);
     this.field.addEventListener('change', () => this.keep());
     measure.addEventListener('click', () => void this.sweep());
     tap.addEventListener('click', () => void this.tapAlong());
