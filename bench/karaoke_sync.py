@@ -73,11 +73,17 @@ def sing(page: Page, seconds: float, folder: Path, number: int) -> dict[str, Flo
         with page.expect_download() as download:
             page.click(f'a[download="autovoice-take-{number}-{part}.wav"]')
         download.value.save_as(folder / f"{part}.wav")
-        with wave.open(str(folder / f"{part}.wav")) as file:
-            pcm = np.frombuffer(file.readframes(file.getnframes()), np.int16)
-            found[part] = pcm.reshape(-1, file.getnchannels()).mean(1) / 32768
+        found[part] = read_part(folder / f"{part}.wav")
     page.wait_for_selector("body[data-state=idle]", timeout=20_000)
     return found
+
+
+def read_part(path: Path) -> Float:
+    """A file of a take, mixed to one channel."""
+    with wave.open(str(path)) as file:
+        pcm = np.frombuffer(file.readframes(file.getnframes()), np.int16)
+        mixed: Float = pcm.reshape(-1, file.getnchannels()).mean(1) / 32768
+    return mixed
 
 
 def lags_ms(song: Float, voice: Float) -> Float:

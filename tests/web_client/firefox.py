@@ -15,6 +15,9 @@ from typing import Any
 from marionette_driver.errors import MarionetteException
 from marionette_driver.marionette import Marionette
 
+from bench.service import free_port
+from tests.serving import until
+
 PATIENCE_S = 60
 PREFERENCES = {
     "browser.download.dir": '"{folder}"',
@@ -89,8 +92,7 @@ def firefox(environ: Mapping[str, str]) -> Iterator[Firefox]:
     """Run Firefox with the sound card of `environ`."""
     program = find_firefox()
     assert program is not None
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="firefox-", ignore_cleanup_errors=True) as profile:
         folder = Path(profile) / "downloads"
         folder.mkdir()
@@ -101,7 +103,7 @@ def firefox(environ: Mapping[str, str]) -> Iterator[Firefox]:
             command, env=dict(environ), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
-            _wait_for(port, browser)
+            until(lambda: _listens(port, browser), PATIENCE_S)  # Marionette would leave its own tries open
             client = Marionette(host="127.0.0.1", port=port, socket_timeout=PATIENCE_S)
             client.start_session()
             yield Firefox(client, folder)
@@ -116,14 +118,10 @@ def firefox(environ: Mapping[str, str]) -> Iterator[Firefox]:
                 browser.wait()
 
 
-def _wait_for(port: int, browser: subprocess.Popen[bytes]) -> None:
-    """Wait until somebody listens; Marionette would leave its tries open."""
-    end = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return
-        except ConnectionRefusedError:
-            assert browser.poll() is None, "Firefox ended at once"
-            assert time.monotonic() < end, "Firefox does not start"
-            time.sleep(0.1)
+def _listens(port: int, browser: subprocess.Popen[bytes]) -> bool:
+    assert browser.poll() is None, "Firefox ended at once"
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return False
+    return True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import wave
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 
 from bench.bursts import SAMPLE_RATE, coded_bursts, loop_delays, write_wav
-from bench.karaoke_sync import lags_ms
+from bench.karaoke_sync import lags_ms, read_part
 from bench.loopback import available, loopback
 from bench.service import Service
 from tests.songs import write_song
@@ -102,13 +101,11 @@ def test_a_song_is_sung_in_time(songs: Service, page: Firefox, tmp_path: Path) -
     assert 10 < before < 900
     page.click("#sing")
     page.wait_for('a[download="autovoice-take-1-mix.wav"]', SECONDS + 60)
-    parts = {}
-    for part in ("dry", "accompaniment"):
-        path = page.downloaded(f'a[download="autovoice-take-1-{part}.wav"]')
-        with wave.open(str(path)) as file:
-            pcm = np.frombuffer(file.readframes(file.getnframes()), np.int16)
-            parts[part] = pcm.reshape(-1, file.getnchannels()).mean(1) / 32768
-    assert len(parts["dry"]) == len(parts["accompaniment"]) == round(SECONDS * SAMPLE_RATE)
+    dry, accompaniment = (
+        read_part(page.downloaded(f'a[download="autovoice-take-1-{part}.wav"]'))
+        for part in ("dry", "accompaniment")
+    )
+    assert len(dry) == len(accompaniment) == round(SECONDS * SAMPLE_RATE)
     moved = abs(round_trip_ms(page) - before)  # a busy machine's sound card may have run dry in between
     assert moved < 50
-    assert np.nanmin(np.abs(lags_ms(parts["accompaniment"], parts["dry"]))) < 2 + moved
+    assert np.nanmin(np.abs(lags_ms(accompaniment, dry))) < 2 + moved

@@ -5,17 +5,15 @@
 
 // Firefox on Linux (seen in 153, with PulseAudio): asked while its output begins, it waits in the page's thread for
 // the audio thread, which waits for the page's. The tab stands still for good. Its getOutputTimestamp asks the same.
-const ASKING_HANGS = /Linux.*Firefox\//.test(navigator.userAgent);
-
 /** Whether this browser's output can be asked how long it takes. */
-export const tellsOutputLatency = !ASKING_HANGS;
+export const tellsOutputLatency = !/Linux.*Firefox\//.test(navigator.userAgent);
 
 /**
  * @param {AudioContext} context
  * @returns {number | null} seconds from the context to the ear, as the browser says; null where it cannot be asked
  */
 export function outputLatency(context) {
-  return ASKING_HANGS ? null : context.outputLatency || context.baseLatency || 0;
+  return tellsOutputLatency ? context.outputLatency || context.baseLatency || 0 : null;
 }
 
 /**
