@@ -25,7 +25,7 @@ ARG TORCH_INDEX=""
 WORKDIR /build
 COPY pyproject.toml constraints.txt ./
 RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; x = p['optional-dependencies']; print(*p['dependencies'], *x['postgresql'], *x['redis'], *x['speech'], sep='\n')" > requirements.txt
-RUN if [ -n "$TORCH_INDEX" ]; then pip install --no-cache-dir --index-url "$TORCH_INDEX" torch==2.11.0 torchaudio==2.11.0; fi
+RUN if [ -n "$TORCH_INDEX" ]; then PIP_INDEX_URL="$TORCH_INDEX" pip install --no-cache-dir torch==2.11.0 torchaudio==2.11.0; fi
 RUN pip install --no-cache-dir --constraint constraints.txt --requirement requirements.txt
 
 FROM packages AS program

@@ -12,6 +12,6 @@ python=${PYTHON:-python3}
 torch=$(sed -n 's/^ *"\(torch\(audio\)\{0,1\}==[^"]*\)".*/\1/p' pyproject.toml | tr '\n' ' ')
 [ -d .venv ] || run "$python" -m venv .venv
 # shellcheck disable=SC2086
-[ -z "${TORCH_INDEX:-}" ] || run .venv/bin/python -m pip install --index-url "$TORCH_INDEX" $torch
+[ -z "${TORCH_INDEX:-}" ] || run env PIP_INDEX_URL="$TORCH_INDEX" .venv/bin/python -m pip install $torch
 run make setup "PYTHON=$python"
 run .venv/bin/python -c 'import torch; print("torch", torch.__version__, "CUDA", torch.version.cuda, "found" if torch.cuda.is_available() else "no card")'
