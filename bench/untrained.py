@@ -73,13 +73,13 @@ def full_size_content(device: str | torch.device = "cpu", dtype: torch.dtype = t
 
 def full_size_voice(seed: int = 0) -> RvcVoice:
     """A voice of RVC v2 at 48 kHz, scaled so that its output is as loud as a voice's."""
-    random = torch.Generator().manual_seed(seed)
-    network = Synthesiser(FULL)
-    with torch.no_grad():
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)  # also for what layers draw when they are made
+        network = Synthesiser(FULL)
         for parameter in network.parameters():
             if parameter.dim() > 1:
                 fan = parameter[0].numel() if parameter.dim() < 3 else parameter.numel() // parameter.shape[0]
-                parameter.copy_(torch.randn(parameter.shape, generator=random) / max(fan, 1) ** 0.5)
+                parameter.copy_(torch.randn(parameter.shape) / max(fan, 1) ** 0.5)
         network.flow.apply(_calm)
     return RvcVoice(f"random-{seed}", f"Random {seed}", network.eval().requires_grad_(False))
 
