@@ -186,7 +186,10 @@ def test_an_alert_is_posted_as_it_was_written() -> None:
 def test_what_would_be_installed_is_said() -> None:
     done = run("sh", script("setup_pytorch_env.sh"), "--dry-run", TORCH_INDEX="INDEX")
     assert done.returncode == 0, done.stderr
-    assert "env PIP_INDEX_URL=INDEX .venv/bin/python -m pip install torch==2.11.* torchaudio==2.11.*" in done.stdout
+    assert (
+        "env PIP_INDEX_URL=INDEX .venv/bin/python -m pip install torch==2.11.* torchaudio==2.11.*"
+        in done.stdout
+    )
     assert "make setup" in done.stdout
     if not shutil.which("nvcc") and shutil.which("apt-get"):
         assert "nvidia-cuda-toolkit" in run("sh", script("install_cuda_toolkit.sh")).stdout
